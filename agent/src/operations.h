@@ -1,0 +1,43 @@
+/* The operations that a shim and a guest's agent carry out themselves, each in a file of its own. They block only as
+ * long as the kernel does, add their answer's fields to *answer and return 0, or fill *err and return -1. */
+#pragma once
+#include <sys/types.h>
+#include "error.h"
+#include "fields.h"
+
+typedef int operation(struct fields request, struct builder *answer, struct error *err);
+
+operation operation_mount, operation_umount;                                   /* mounts.c */
+operation operation_write_file, operation_mkdir, operation_remove;            /* files.c */
+operation operation_resolve_user;                                              /* user.c */
+operation operation_identity;                                                  /* identity.c */
+operation operation_net_veth, operation_net_loopback, operation_net_configure; /* net.c */
+operation operation_net_bridge, operation_net_delete;                          /* net.c */
+
+/* net.c: makes a tap (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, not persistent, up, on the bridge) and returns its descriptor. */
+int net_tap_open(const char *name, const char *bridge, unsigned mtu, struct error *err);
+
+/* spawn.c: START_PROCESS. The process is a child of the caller; stdio are the descriptors that it gets as 0, 1 and 2 (with a
+ * terminal all three are the pty's slave, which becomes its controlling terminal). join_pid is the host pid (agent's view) of the init
+ * that JOIN named, or 0. Returns the pid after execve succeeded; otherwise everything it made is undone. */
+struct spawn_stdio {
+	int in, out, err;
+	int terminal; /* 1: the three are a terminal */
+};
+pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join_pid, struct error *err);
+/* What is left to do after a container's init ended: kill what is in its cgroup, note whether the kernel's OOM killer struck, remove
+ * the cgroup and the mounts below its root. Returns 1 when it struck. container is the CONTAINER field. */
+int spawn_cleanup(const char *container);
+/* Signals every process of the container (SIGNAL with ALL). */
+int spawn_signal_all(const char *container, int signal, struct error *err);
+
+/* guest_boot.c: PID 1's first steps: /proc /sys /dev, modules in the order of /modules/order, root moved off the initramfs
+ * (so that crun can pivot_root), cgroup v2, loopback up, kernel parameters. Nothing in it reads boot_id. */
+int guest_boot(struct error *err);
+/* The descriptor of the virtio port named "abode.agent", waited for at most 10 s. */
+int guest_port_open(struct error *err);
+/* Unmounts what can be, syncs, powers off; returns only when that failed. */
+void guest_power_off(void);
+
+/* unpack.c: the command `abode-agent unpack DIR`. Returns the process's exit status. */
+int unpack_main(const char *directory);

@@ -1,0 +1,47 @@
+/** The only reader of Abode's environment variables: flags first, then the environment, then the defaults. */
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+
+export interface Config {
+  /** What lasts over a reboot: images, disks, state. */
+  readonly root: string;
+  /** What does not: sockets, bundles, exit records. */
+  readonly runDir: string;
+  /** The Docker Engine API's unix socket. */
+  readonly socket: string;
+  /** The default bridge's interface name, of at most 15 bytes. */
+  readonly bridge: string;
+  /** Paused clones kept ready; 0 switches the pool off. */
+  readonly pool: number;
+  readonly logLevel: string;
+}
+
+export interface ConfigFlags {
+  root?: string | undefined;
+  runDir?: string | undefined;
+  socket?: string | undefined;
+  pool?: string | undefined;
+  logLevel?: string | undefined;
+}
+
+const DEFAULT_ROOT = '/var/lib/abode';
+const DEFAULT_RUN = '/run/abode';
+
+export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = process.env): Config {
+  const root = resolve(flags.root ?? environment['ABODE_ROOT'] ?? DEFAULT_ROOT);
+  const runDir = resolve(flags.runDir ?? environment['ABODE_RUN_DIR'] ?? DEFAULT_RUN);
+  return {
+    root,
+    runDir,
+    socket: resolve(flags.socket ?? environment['ABODE_SOCKET'] ?? join(runDir, 'abode.sock')),
+    bridge: bridgeName(root),
+    pool: Number(flags.pool ?? environment['ABODE_POOL'] ?? 0),
+    logLevel: flags.logLevel ?? environment['ABODE_LOG_LEVEL'] ?? 'info',
+  };
+}
+
+/** Several daemons can run side by side, so a root other than the default names a bridge of its own. */
+function bridgeName(root: string): string {
+  if (root === DEFAULT_ROOT) return 'abode0';
+  return `abode-${createHash('sha256').update(root).digest('hex').slice(0, 8)}`;
+}

@@ -1,0 +1,151 @@
+/** What the engine does for those above it (api/, and through it the command lines). Engine (engine/engine.ts) implements it. */
+import type { ContainerConfig, ContainerRecord, ExecRecord, HostConfig, VmRecord } from './record.ts';
+
+export interface CreateRequest {
+  readonly name?: string;
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+}
+
+export interface ListFilter {
+  readonly all: boolean;
+  readonly limit?: number;
+  /** Docker's filters: each key's values are alternatives, the keys must all match. */
+  readonly filters: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface OutputChunk {
+  readonly stream: 'stdout' | 'stderr';
+  readonly data: Buffer;
+}
+
+export interface LogEntry extends OutputChunk {
+  /** RFC 3339 with nanoseconds. */
+  readonly time: string;
+}
+
+export interface LogOptions {
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  readonly follow: boolean;
+  /** Number of lines from the end; undefined: all. */
+  readonly tail?: number;
+  /** Seconds since 1970, with fraction; bounds of the entries' times. */
+  readonly since?: number;
+  readonly until?: number;
+  readonly signal: AbortSignal;
+}
+
+/** A client's end of a process's streams. Whoever got it closes it. */
+export interface Attachment {
+  readonly tty: boolean;
+  /** Ends after the process's last byte. With a terminal everything is stdout. */
+  readonly output: AsyncIterable<OutputChunk>;
+  /** Resolves when the bytes were taken: back-pressure for the client. */
+  write(data: Buffer): Promise<void>;
+  endInput(): void;
+  close(): void;
+}
+
+export interface AttachOptions {
+  readonly stdin: boolean;
+  readonly stdout: boolean;
+  readonly stderr: boolean;
+  /** Everything logged so far first. */
+  readonly logs: boolean;
+  /** Then what comes; without it the output ends after the logs. */
+  readonly stream: boolean;
+}
+
+export interface ExecRequest {
+  readonly command: readonly string[];
+  readonly tty: boolean;
+  readonly attachStdin: boolean;
+  readonly attachStdout: boolean;
+  readonly attachStderr: boolean;
+  readonly detachKeys: string;
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  readonly privileged: boolean;
+}
+
+export type WaitCondition = 'not-running' | 'next-exit' | 'removed';
+
+export interface WaitResult {
+  readonly exitCode: number;
+  readonly error?: string;
+}
+
+/** Docker's event: `Type`, `Action`, `Actor`. */
+export interface EngineEvent {
+  readonly type: 'container' | 'image' | 'network' | 'volume' | 'vm' | 'daemon';
+  readonly action: string;
+  readonly id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly timeNano: bigint;
+}
+
+export interface EventQuery {
+  readonly since?: bigint; // ns
+  readonly until?: bigint; // ns
+  readonly filters: Readonly<Record<string, readonly string[]>>;
+  readonly signal: AbortSignal;
+}
+
+/** Memory that a running instance needs on the host, in bytes; shared pages apart, so that nothing is counted twice. */
+export interface MemoryUse {
+  /** Private to this instance: its processes, its shim, its QEMU. */
+  readonly own: number;
+  /** What the VM template and the pool hold for all clones together. */
+  readonly template: number;
+  readonly pool: number;
+}
+
+export interface SystemFacts {
+  /** `kvm` or `tcg`, as probed; undefined while no VM was ever started. */
+  readonly accelerator: string | undefined;
+  readonly runtimes: readonly string[];
+  readonly defaultRuntime: string;
+  readonly kernel: string;
+  readonly cgroupVersion: '1' | '2';
+  readonly cgroupDriver: 'cgroupfs';
+  readonly templateBytes: number;
+  readonly poolBytes: number;
+  readonly poolSize: number;
+}
+
+export interface ContainerEngine {
+  create(request: CreateRequest): Promise<{ id: string; warnings: string[] }>;
+  /** By id, unique prefix of an id, or name (a leading slash is allowed); `not-found` otherwise: "No such container: X". */
+  get(reference: string): ContainerRecord;
+  list(filter: ListFilter): ContainerRecord[];
+  start(reference: string): Promise<void>; // not-modified when running
+  stop(reference: string, options: { signal?: string; timeout?: number }): Promise<void>; // not-modified when not running
+  restart(reference: string, options: { signal?: string; timeout?: number }): Promise<void>;
+  kill(reference: string, signal: string): Promise<void>; // conflict when not running
+  pause(reference: string): Promise<void>;
+  unpause(reference: string): Promise<void>;
+  rename(reference: string, name: string): Promise<void>;
+  remove(reference: string, options: { force: boolean }): Promise<void>;
+  /** The promise of the promise: the first resolves when the wait is registered (headers can be sent), the second with the exit. */
+  wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }>;
+  logs(reference: string, options: LogOptions): Promise<AsyncIterable<LogEntry>>;
+  attach(reference: string, options: AttachOptions): Promise<Attachment>;
+  resize(reference: string, rows: number, columns: number): Promise<void>;
+  memory(reference: string): Promise<MemoryUse>;
+
+  createExec(reference: string, request: ExecRequest): Promise<string>;
+  getExec(id: string): ExecRecord;
+  /** Attached unless `detach`. Resolves when the process runs. */
+  startExec(id: string, options: { detach: boolean; rows?: number; columns?: number }): Promise<Attachment | undefined>;
+  resizeExec(id: string, rows: number, columns: number): Promise<void>;
+
+  createVm(request: { name: string; cpus?: number; memory?: number }): Promise<VmRecord>;
+  listVms(): VmRecord[];
+  getVm(name: string): VmRecord;
+  removeVm(name: string, options: { force: boolean }): Promise<void>;
+
+  events(query: EventQuery): AsyncIterable<EngineEvent>;
+  facts(): Promise<SystemFacts>;
+}

@@ -1,0 +1,146 @@
+/** What the engine knows of a container, as it is kept in the database. */
+
+/** Where a container runs, as `--runtime` chose it. */
+export type Isolation =
+  | { readonly kind: 'container'; readonly runtime: string } // an OCI runtime on the host's kernel
+  | { readonly kind: 'vm'; readonly boot: 'template' | 'cold' } // a VM of its own
+  | { readonly kind: 'hybrid'; readonly vm: string }; // in the shared VM of this name
+
+/** Docker's `Config`, only the fields that Abode honours. */
+export interface ContainerConfig {
+  readonly Hostname?: string;
+  readonly Domainname?: string;
+  readonly User?: string;
+  readonly AttachStdin?: boolean;
+  readonly AttachStdout?: boolean;
+  readonly AttachStderr?: boolean;
+  readonly Tty?: boolean;
+  readonly OpenStdin?: boolean;
+  readonly StdinOnce?: boolean;
+  readonly Env?: readonly string[] | null;
+  readonly Cmd?: readonly string[] | null;
+  readonly Entrypoint?: readonly string[] | null;
+  readonly Image: string;
+  readonly WorkingDir?: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly StopSignal?: string;
+  readonly StopTimeout?: number | null;
+}
+
+export interface Ulimit {
+  readonly Name: string;
+  readonly Soft: number;
+  readonly Hard: number;
+}
+
+/** Docker's `HostConfig`, only the fields that Abode honours. */
+export interface HostConfig {
+  readonly Runtime?: string;
+  readonly NetworkMode?: string;
+  readonly AutoRemove?: boolean;
+  readonly Memory?: number; // bytes, 0: no limit
+  readonly MemorySwap?: number;
+  readonly NanoCpus?: number;
+  readonly CpuShares?: number;
+  readonly CpuPeriod?: number;
+  readonly CpuQuota?: number;
+  readonly CpusetCpus?: string;
+  readonly PidsLimit?: number | null;
+  readonly Privileged?: boolean;
+  readonly ReadonlyRootfs?: boolean;
+  readonly CapAdd?: readonly string[] | null;
+  readonly CapDrop?: readonly string[] | null;
+  readonly GroupAdd?: readonly string[] | null;
+  readonly SecurityOpt?: readonly string[] | null;
+  readonly Ulimits?: readonly Ulimit[] | null;
+  readonly Sysctls?: Readonly<Record<string, string>> | null;
+  readonly Tmpfs?: Readonly<Record<string, string>> | null;
+  readonly ShmSize?: number;
+  readonly Init?: boolean | null;
+  readonly OomScoreAdj?: number;
+  readonly ExtraHosts?: readonly string[] | null;
+  readonly Dns?: readonly string[] | null;
+  readonly DnsSearch?: readonly string[] | null;
+  readonly DnsOptions?: readonly string[] | null;
+  readonly LogConfig?: { readonly Type?: string; readonly Config?: Readonly<Record<string, string>> | null };
+  readonly RestartPolicy?: { readonly Name?: string; readonly MaximumRetryCount?: number };
+  readonly MaskedPaths?: readonly string[] | null;
+  readonly ReadonlyPaths?: readonly string[] | null;
+}
+
+/** The payload exists only where it is legal. Times are RFC 3339. */
+export type ContainerState =
+  | { readonly status: 'created'; readonly error?: string; readonly exitCode?: number }
+  | { readonly status: 'running'; readonly pid: number; readonly startedAt: string; readonly paused: boolean }
+  | {
+      readonly status: 'exited';
+      readonly startedAt: string;
+      readonly finishedAt: string;
+      readonly exitCode: number;
+      readonly oomKilled: boolean;
+      readonly error: string;
+    };
+
+/** The container's place on a network. */
+export interface NetworkAttachment {
+  readonly network: string; // 'bridge'
+  readonly address: string; // without prefix length
+  readonly prefixLength: number;
+  readonly gateway: string;
+  readonly mac: string;
+}
+
+export interface ContainerRecord {
+  readonly id: string; // 64 hex digits
+  readonly name: string; // without the leading slash
+  readonly createdAt: string; // RFC 3339
+  /** The image's id (sha256:…) and the reference it was asked for by. */
+  readonly imageId: string;
+  readonly imageReference: string;
+  readonly isolation: Isolation;
+  /** The request's configuration, completed with the image's. */
+  readonly config: ContainerConfig;
+  readonly host: HostConfig;
+  /** What runs: entrypoint and command put together. */
+  readonly command: readonly string[];
+  readonly state: ContainerState;
+  readonly network?: NetworkAttachment;
+  readonly restartCount: number;
+  /** The agent's number for the current or last init in its sandbox. */
+  readonly proc: number;
+  /** Set by stop and kill: an exit after it does not restart the container. */
+  readonly stopRequested: boolean;
+  /** A removal was begun: start-up completes it. */
+  readonly removing: boolean;
+}
+
+export interface ExecRecord {
+  readonly id: string;
+  readonly containerId: string;
+  readonly command: readonly string[];
+  readonly tty: boolean;
+  readonly attachStdin: boolean;
+  readonly attachStdout: boolean;
+  readonly attachStderr: boolean;
+  readonly detachKeys: string;
+  readonly user: string;
+  readonly env: readonly string[];
+  readonly workingDir: string;
+  readonly privileged: boolean;
+  readonly proc: number;
+  readonly running: boolean;
+  readonly pid: number;
+  readonly exitCode: number | null;
+}
+
+/** A VM that containers share. */
+export interface VmRecord {
+  readonly name: string;
+  readonly id: string;
+  readonly cpus: number;
+  readonly memory: number; // bytes
+  readonly createdAt: string;
+  readonly state: 'running' | 'stopped';
+  readonly containers: readonly string[];
+  readonly accelerator: string;
+}

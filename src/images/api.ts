@@ -1,0 +1,77 @@
+/** What the image store gives to those above it. ImageStore (images/store.ts) implements it. */
+import type { Readable } from 'node:stream';
+
+/** The OCI image configuration's part that containers are made from (image-spec, config.md). */
+export interface ImageConfig {
+  readonly User?: string;
+  readonly ExposedPorts?: Readonly<Record<string, object>>;
+  readonly Env?: readonly string[];
+  readonly Entrypoint?: readonly string[] | null;
+  readonly Cmd?: readonly string[] | null;
+  readonly Volumes?: Readonly<Record<string, object>> | null;
+  readonly WorkingDir?: string;
+  readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly StopSignal?: string;
+}
+
+export interface ImageHistory {
+  readonly created?: string;
+  readonly created_by?: string;
+  readonly author?: string;
+  readonly comment?: string;
+  readonly empty_layer?: boolean;
+}
+
+export interface ImageRecord {
+  readonly id: string; // sha256:… of the configuration
+  readonly references: readonly string[]; // repository:tag
+  readonly config: ImageConfig;
+  readonly created: string; // RFC 3339, as the configuration says
+  readonly author: string;
+  readonly architecture: string;
+  readonly os: string;
+  readonly diffIds: readonly string[];
+  readonly chainIds: readonly string[];
+  readonly history: readonly ImageHistory[];
+  readonly size: number; // bytes, all layers unpacked
+}
+
+/** One line of Docker's JSON progress stream. */
+export interface Progress {
+  readonly stream?: string;
+  readonly status?: string;
+  readonly id?: string;
+  readonly progressDetail?: { readonly current?: number; readonly total?: number };
+}
+
+/** A read-only EROFS file, shared by all VMs of the image. */
+export interface ImageDisk {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+export interface Images {
+  /** A `docker save` or OCI layout archive, gzip, zstd or plain; yields progress, the last lines say "Loaded image: …". */
+  load(archive: Readable): AsyncIterable<Progress>;
+  /** One layer from a root filesystem's tar (gzip, zstd, plain). */
+  import(archive: Readable, options: { reference?: string; message?: string; changes: readonly string[] }): Promise<ImageRecord>;
+  /** A `docker save` archive of these references or ids (OCI layout and manifest.json both). */
+  save(references: readonly string[]): Promise<Readable>;
+  list(options: { all: boolean; filters: Readonly<Record<string, readonly string[]>> }): ImageRecord[];
+  /** By name (tag `latest` implied), id, or unique prefix of an id; `not-found`: "No such image: NAME:TAG". */
+  get(reference: string): ImageRecord;
+  find(reference: string): ImageRecord | undefined;
+  tag(reference: string, repository: string, tag: string): ImageRecord;
+  /** Docker's answer, in order. `inUse` tells a container that uses the image (running or not). */
+  remove(
+    reference: string,
+    options: { force: boolean; prune: boolean; inUse: (imageId: string) => { id: string; running: boolean } | undefined },
+  ): Promise<Array<{ Untagged: string } | { Deleted: string }>>;
+  /** Directories for an overlay's `lowerdir`, topmost first. They exist while the image does. */
+  layers(image: ImageRecord): string[];
+  /** Made on first use, one at a time; the next callers wait for the same one. */
+  disk(image: ImageRecord): Promise<ImageDisk>;
+  diskSize(image: ImageRecord): number | undefined; // bytes, when it was made
+  /** Makes `abode/base:latest` from Debian's busybox-static when it is missing. */
+  ensureBase(): Promise<void>;
+}
