@@ -6,7 +6,8 @@ export const migrations: readonly string[] = [
     config TEXT NOT NULL,           -- the configuration's JSON, byte for byte
     chain TEXT NOT NULL,            -- JSON array of chain ids, lowest first
     size INTEGER NOT NULL,          -- bytes of the unpacked layers
-    created_at INTEGER NOT NULL     -- ms, when it entered this store
+    created_at INTEGER NOT NULL,    -- ms, when it entered this store
+    retained INTEGER NOT NULL DEFAULT 0 -- 1: removed by force, kept for a container that was made from it
   );
   CREATE TABLE image_reference (
     name TEXT PRIMARY KEY,          -- repository:tag, normalised as Docker shows it
@@ -16,7 +17,8 @@ export const migrations: readonly string[] = [
     chain TEXT PRIMARY KEY,         -- chain id: sha256:…
     diff TEXT NOT NULL,             -- digest of the uncompressed tar
     parent TEXT,
-    size INTEGER NOT NULL
+    size INTEGER NOT NULL,          -- bytes of its files
+    tar_size INTEGER NOT NULL       -- bytes of the uncompressed tar
   );
   CREATE TABLE container (
     id TEXT PRIMARY KEY,

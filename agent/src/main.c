@@ -1,0 +1,30 @@
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "frame.h"
+#include "guest.h"
+#include "operations.h"
+#include "shim.h"
+
+#define VERSION "0.1.0"
+
+int main(int argc, char **argv)
+{
+	const char *command = argc > 1 ? argv[1] : "";
+	if (getpid() == 1 && strcmp(command, "init") != 0)
+		return guest_main(NULL);
+	if (argc == 3 && strcmp(command, "shim") == 0)
+		return shim_main(argv[2]);
+	if (argc == 3 && strcmp(command, "unpack") == 0)
+		return unpack_main(argv[2]);
+	if (argc == 4 && strcmp(command, "guest") == 0 && strcmp(argv[2], "--socket") == 0)
+		return guest_main(argv[3]);
+	if (argc > 3 && strcmp(command, "init") == 0 && strcmp(argv[2], "--") == 0)
+		return init_main(argv + 3);
+	if (argc == 2 && strcmp(command, "version") == 0) {
+		printf("abode-agent %s, protocol %d\n", VERSION, FRAME_VERSION);
+		return 0;
+	}
+	(void)fprintf(stderr, "usage: abode-agent shim DIR | unpack DIR | guest --socket PATH | init -- COMMAND... | version\n");
+	return 2;
+}

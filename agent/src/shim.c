@@ -1,0 +1,224 @@
+#include "shim.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <linux/magic.h>
+#include <sched.h>
+#include <time.h>
+#include <unistd.h>
+#include "children.h"
+#include "clients.h"
+#include "log_file.h"
+#include "requests.h"
+#include "runtime.h"
+#include "vm.h"
+
+static int log_fd = -1;
+static char socket_path[108];
+static bool started_something, shutting_down;
+static struct timer kill_timer;
+
+void shim_log(const char *format, ...)
+{
+	char line[1024], time_text[40];
+	format_time(realtime_ns(), time_text);
+	int length = snprintf(line, sizeof line, "%s ", time_text);
+	va_list arguments;
+	va_start(arguments, format);
+	length += vsnprintf(line + length, sizeof line - (size_t)length - 1, format, arguments);
+	va_end(arguments);
+	if (length > (int)sizeof line - 2)
+		length = sizeof line - 2;
+	line[length++] = '\n';
+	(void)!write(log_fd, line, (size_t)length);
+}
+
+/* Debian's crun 1.8 refuses a hybrid layout whose version 2 part has controllers. Nothing of Abode uses that part, so it is hidden from
+ * crun, in this namespace only (docs/decisions/0005). */
+static void hide_hybrid_cgroup2(void)
+{
+	const char *unified = "/sys/fs/cgroup/unified";
+	struct statfs info;
+	if (statfs(unified, &info) == 0 && info.f_type == CGROUP2_SUPER_MAGIC && umount2(unified, MNT_DETACH) < 0)
+		shim_log("umount %s: %s", unified, strerror(errno));
+}
+
+static int enter_own_namespace(void)
+{
+	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) {
+		shim_log("a mount namespace: %s", strerror(errno));
+		return -1;
+	}
+	hide_hybrid_cgroup2();
+	return 0;
+}
+
+void shim_check_idle(void)
+{
+	if (!started_something || vm_running())
+		return;
+	for (struct proc *proc = proc_first(); proc; proc = proc->next)
+		if (proc->state != PROC_EXPECTED || proc->starting)
+			return;
+	clients_flush();
+	loop_stop();
+}
+
+static void answer_hello(struct client *client, const struct frame *request)
+{
+	struct builder answer = {0};
+	builder_number(&answer, TAG_SESSION, fields_number((struct fields){request->payload, request->size}, TAG_SESSION, 0));
+	connection_answer(&client->connection, request, &answer);
+}
+
+static void kill_everything(struct timer *timer)
+{
+	(void)timer;
+	for (struct proc *proc = proc_first(); proc; proc = proc->next)
+		if (!proc->remote && proc->state == PROC_RUNNING && proc->init)
+			(void)kill(proc->pid, SIGKILL);
+}
+
+static void shut_down(uint64_t grace_ms)
+{
+	shutting_down = true;
+	if (vm_running()) {
+		vm_shut_down(grace_ms);
+		return;
+	}
+	for (struct proc *proc = proc_first(); proc; proc = proc->next)
+		if (proc->state == PROC_RUNNING && proc->init)
+			(void)kill(proc->pid, SIGTERM);
+	kill_timer.expired = kill_everything;
+	loop_arm(&kill_timer, grace_ms);
+	started_something = true;
+	shim_check_idle();
+}
+
+static void on_request(struct client *client, const struct frame *request)
+{
+	struct connection *connection = &client->connection;
+	switch (request->type) {
+	case FRAME_HELLO:
+		answer_hello(client, request);
+		return;
+	case FRAME_ATTACH:
+		client_attach(client, request);
+		return;
+	case FRAME_STATE:
+		request_state(connection, request, vm_state());
+		return;
+	case FRAME_SHUTDOWN: {
+		struct builder answer = {0};
+		connection_answer(connection, request, &answer);
+		shut_down(fields_number((struct fields){request->payload, request->size}, TAG_GRACE, 0));
+		return;
+	}
+	default:
+		break;
+	}
+	if (request->type == FRAME_START_RUNTIME || request->type == FRAME_VM_START)
+		started_something = true;
+	if (vm_handle(client, request) || request_handle(connection, request)) {
+		if (request->type == FRAME_RELEASE)
+			shim_check_idle();
+		return;
+	}
+	struct error err;
+	fail(&err, "unsupported", 0, "type 0x%02x is not for this shim", request->type);
+	connection_refuse(connection, request, &err);
+}
+
+static void accept_client(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		client_accept(fd, on_request);
+}
+
+static int listen_on(const char *directory)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (snprintf(socket_path, sizeof socket_path, "%s/shim.sock", directory) >= (int)sizeof socket_path) {
+		shim_log("the path of the socket in %s is too long", directory);
+		return -1;
+	}
+	memcpy(address.sun_path, socket_path, sizeof socket_path);
+	(void)unlink(socket_path);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	mode_t mask = umask(0117);
+	bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 128) == 0;
+	(void)umask(mask);
+	if (!bound) {
+		shim_log("listen on %s: %s", socket_path, strerror(errno));
+		return -1;
+	}
+	return fd;
+}
+
+static void signalled(struct watch *watch, uint32_t events)
+{
+	(void)events;
+	struct signalfd_siginfo info;
+	while (read(watch->fd, &info, sizeof info) == sizeof info) {
+		if (info.ssi_signo == SIGCHLD)
+			children_reap();
+		else
+			shut_down(10000);
+	}
+	shim_check_idle();
+}
+
+int shim_main(const char *directory)
+{
+	char log_path[4096];
+	(void)snprintf(log_path, sizeof log_path, "%s/shim.log", directory);
+	log_fd = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	(void)setsid();
+	(void)chdir("/");
+	(void)umask(0022);
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1);
+	sigset_t signals;
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGHUP, SIG_IGN);
+	loop_init();
+	proc_sink = &client_sink;
+	int listener = listen_on(directory);
+	if (listener < 0 || enter_own_namespace() < 0)
+		return 1;
+	struct watch accepting = {.fd = listener, .ready = accept_client};
+	struct watch signal_watch = {.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), .ready = signalled};
+	loop_watch(&accepting, EPOLLIN);
+	loop_watch(&signal_watch, EPOLLIN);
+	vm_init();
+	int first = 3;
+	if (fcntl(first, F_GETFD) >= 0 && fcntl(first, F_GETFL) >= 0) {
+		struct stat info;
+		if (fstat(first, &info) == 0 && S_ISSOCK(info.st_mode) && first != listener) {
+			(void)fcntl(first, F_SETFD, FD_CLOEXEC);
+			(void)fcntl(first, F_SETFL, fcntl(first, F_GETFL) | O_NONBLOCK);
+			client_accept(first, on_request);
+		}
+	}
+	loop_run();
+	clients_flush();
+	(void)unlink(socket_path);
+	return 0;
+}

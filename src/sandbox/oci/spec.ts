@@ -1,0 +1,163 @@
+/** A container's OCI runtime configuration (runtime-spec, config.md), as Docker composes it. */
+import type { ContainerSpec, Limits, ProcessSpec } from '../sandbox.ts';
+import { type OciSeccomp, parseCustomProfile, toOci } from '../seccomp/oci.ts';
+import { defaultProfile } from '../seccomp/profile.ts';
+
+export interface ResolvedUser {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+  readonly home: string;
+}
+
+/** What depends on where the bundle runs: the host or a guest. */
+export interface SpecContext {
+  readonly rootfs: string;
+  readonly netns: string | undefined; // path of the namespace; undefined: the sandbox's own
+  readonly cgroupsPath: string;
+  readonly cgroupVersion: '1' | '2';
+  /** The highest limits that this machine lets a process set. */
+  readonly ceilings: ReadonlyMap<string, bigint>;
+  /** Where the injected files are, seen from the runtime. */
+  readonly fileSource: (source: string) => string;
+}
+
+export interface OciMount {
+  readonly destination: string;
+  readonly type: string;
+  readonly source: string;
+  readonly options: readonly string[];
+}
+
+export interface OciProcess {
+  readonly terminal: boolean;
+  readonly consoleSize?: { height: number; width: number };
+  readonly user: { uid: number; gid: number; additionalGids: readonly number[]; umask: number };
+  readonly args: readonly string[];
+  readonly env: readonly string[];
+  readonly cwd: string;
+  readonly capabilities: Record<'bounding' | 'effective' | 'permitted' | 'inheritable' | 'ambient', readonly string[]>;
+  readonly rlimits: ReadonlyArray<{ type: string; soft: bigint; hard: bigint }>;
+  readonly noNewPrivileges: boolean;
+  readonly oomScoreAdj?: number;
+}
+
+export function composeProcess(spec: ContainerSpec, process: ProcessSpec, user: ResolvedUser, ceilings: ReadonlyMap<string, bigint>, privilegedSet: readonly string[]): OciProcess {
+  const capabilities = process.privileged ? privilegedSet : spec.security.capabilities;
+  return {
+    terminal: process.tty,
+    ...(process.tty && process.rows > 0 ? { consoleSize: { height: process.rows, width: process.columns } } : {}),
+    user: { uid: user.uid, gid: user.gid, additionalGids: user.groups, umask: 0o022 },
+    args: process.args,
+    env: process.env.some((entry) => entry.startsWith('HOME=')) ? process.env : [...process.env, `HOME=${user.home}`],
+    cwd: process.cwd === '' ? '/' : process.cwd,
+    capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities, inheritable: [], ambient: [] },
+    rlimits: spec.rlimits.map((limit) => lowered(limit, ceilings)),
+    noNewPrivileges: spec.security.noNewPrivileges,
+    ...(spec.oomScoreAdj === 0 ? {} : { oomScoreAdj: spec.oomScoreAdj }),
+  };
+}
+
+export function composeSpec(spec: ContainerSpec, process: OciProcess, context: SpecContext): object {
+  const { security } = spec;
+  return {
+    ociVersion: '1.0.2',
+    process,
+    root: { path: context.rootfs, readonly: security.readonlyRoot },
+    hostname: spec.hostname,
+    ...(spec.domainname === '' ? {} : { domainname: spec.domainname }),
+    mounts: mounts(spec, context),
+    linux: {
+      namespaces: [
+        { type: 'pid' },
+        { type: 'ipc' },
+        { type: 'uts' },
+        { type: 'mount' },
+        ...(context.netns === undefined ? [] : [{ type: 'network', path: context.netns }]),
+        ...(context.cgroupVersion === '2' && !security.privileged ? [{ type: 'cgroup' }] : []),
+      ],
+      cgroupsPath: context.cgroupsPath,
+      resources: { devices: devices(security.privileged), ...resources(spec.limits) },
+      sysctl: spec.sysctls,
+      maskedPaths: security.maskedPaths,
+      readonlyPaths: security.readonlyPaths,
+      rootfsPropagation: 'private',
+      ...seccomp(security.seccomp, security.capabilities),
+    },
+  };
+}
+
+function mounts(spec: ContainerSpec, context: SpecContext): OciMount[] {
+  const writable = spec.security.privileged;
+  const access = writable ? 'rw' : 'ro';
+  return [
+    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
+    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
+    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
+    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', access] },
+    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
+    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${String(spec.shmSize)}`] },
+    ...spec.files.map((file) => ({ destination: file.destination, type: 'bind', source: context.fileSource(file.source), options: ['rbind', 'rprivate'] })),
+    ...Object.entries(spec.tmpfs).map(([destination, options]) => ({
+      destination,
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['noexec', 'nosuid', 'nodev', ...options.split(',').filter((option) => option !== '')],
+    })),
+    ...(spec.runInit ? [{ destination: '/sbin/docker-init', type: 'bind', source: context.fileSource('init'), options: ['bind', 'ro'] }] : []),
+  ];
+}
+
+/** Docker's device rules: all or nothing but the usual nodes. */
+function devices(privileged: boolean): object[] {
+  if (privileged) return [{ allow: true, access: 'rwm' }];
+  const nodes: ReadonlyArray<readonly [number, number | undefined, string]> = [
+    [1, 5, 'rwm'],
+    [1, 3, 'rwm'],
+    [1, 9, 'rwm'],
+    [1, 8, 'rwm'],
+    [1, 7, 'rwm'],
+    [5, 0, 'rwm'],
+    [5, 1, 'rwm'],
+    [5, 2, 'rwm'],
+    [136, undefined, 'rwm'],
+  ];
+  return [
+    { allow: false, access: 'rwm' },
+    { allow: true, type: 'c', access: 'm' },
+    { allow: true, type: 'b', access: 'm' },
+    ...nodes.map(([major, minor, access]) => ({ allow: true, type: 'c', major, ...(minor === undefined ? {} : { minor }), access })),
+  ];
+}
+
+function resources(limits: Limits): object {
+  const swap = limits.memorySwap === 0 ? limits.memory * 2 : limits.memorySwap;
+  const period = 100_000;
+  return {
+    ...(limits.memory > 0 ? { memory: { limit: limits.memory, swap } } : {}),
+    ...(limits.pids > 0 ? { pids: { limit: limits.pids } } : {}),
+    cpu: {
+      ...(limits.cpuShares > 0 ? { shares: limits.cpuShares } : {}),
+      ...(limits.microCpus > 0 ? { period, quota: Math.max(1000, Math.round((limits.microCpus * period) / 1_000_000)) } : {}),
+      ...(limits.cpuset === '' ? {} : { cpus: limits.cpuset }),
+    },
+  };
+}
+
+function seccomp(choice: string, capabilities: readonly string[]): { seccomp?: OciSeccomp } {
+  if (choice === 'unconfined') return {};
+  return { seccomp: choice === 'default' ? toOci(defaultProfile(capabilities)) : parseCustomProfile(choice, capabilities) };
+}
+
+/** A limit above what this machine allows is lowered to it: a default must not make every start fail. */
+export function lowered(limit: { name: string; soft: bigint; hard: bigint }, ceilings: ReadonlyMap<string, bigint>): { type: string; soft: bigint; hard: bigint } {
+  const ceiling = ceilings.get(limit.name);
+  const fit = (value: bigint): bigint => (ceiling !== undefined && value > ceiling ? ceiling : value);
+  return { type: limit.name, soft: fit(limit.soft), hard: fit(limit.hard) };
+}
+
+/** JSON with bigint numbers written as they are: rlimits go up to 2^64 - 1. */
+export function specJson(spec: object): string {
+  return JSON.stringify(spec, (_key, value: unknown) => (typeof value === 'bigint' ? JSON.rawJSON(value.toString()) : value));
+}

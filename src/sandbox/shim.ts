@@ -1,0 +1,162 @@
+/** The daemon's view of one shim: starting it, finding it again, its control connection and the exits that it tells. */
+import { mkdir } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { join } from 'node:path';
+import { AgentConnection } from '../agent-client/connection.ts';
+import { type Fields, Fields as FieldsReader, FieldsBuilder, Tag } from '../agent-client/fields.ts';
+import { type Frame, FrameType } from '../agent-client/frame.ts';
+import { withDeadline } from '../base/deadline.ts';
+import { AbodeError } from '../base/errors.ts';
+import { spawnDetached } from '../base/process.ts';
+import { type Attachment, ShimAttachment } from './attachment.ts';
+import { readExitRecord } from './exit-record.ts';
+import type { ProcessExit, Streams } from './sandbox.ts';
+
+/** How long a shim may take to answer what needs no process and no guest. */
+const ANSWER_MS = 10_000;
+
+interface ExpectedExit {
+  readonly promise: Promise<ProcessExit>;
+  resolve(exit: ProcessExit): void;
+}
+
+export class Shim {
+  readonly #directory: string;
+  readonly #connection: AgentConnection;
+  readonly #exits = new Map<number, ExpectedExit>();
+  readonly #exitPaths = new Map<number, string>();
+  #reason = '';
+
+  private constructor(directory: string, connection: AgentConnection) {
+    this.#directory = directory;
+    this.#connection = connection;
+    connection.on('frame', (frame) => {
+      this.#receive(frame);
+    });
+    connection.on('close', () => {
+      void this.#lost();
+    });
+  }
+
+  /** Starts a shim; its first client is this one, over an inherited socket. Requests may be sent at once. */
+  static async spawn(agentPath: string, directory: string): Promise<Shim> {
+    await mkdir(directory, { recursive: true, mode: 0o711 });
+    const child = spawnDetached(agentPath, ['shim', directory], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+    const failed = new Promise<never>((_, reject) => {
+      child.once('error', (cause) => {
+        reject(new AbodeError('internal', `the shim ${agentPath} could not be started: ${cause.message}`, { cause }));
+      });
+    });
+    const shim = new Shim(directory, new AgentConnection(child.stdio[3] as Socket));
+    failed.catch(() => {
+      shim.disconnect();
+    });
+    await Promise.race([withDeadline(shim.#connection.hello(), ANSWER_MS, `the greeting of the shim in ${directory}`), failed]);
+    return shim;
+  }
+
+  /** Finds a shim again that an earlier daemon started; undefined when it is gone. */
+  static async find(directory: string): Promise<Shim | undefined> {
+    try {
+      return new Shim(directory, await AgentConnection.open(join(directory, 'shim.sock')));
+    } catch {
+      return undefined;
+    }
+  }
+
+  get alive(): boolean {
+    return !this.#connection.closed;
+  }
+
+  /** Why the sandbox ended, as its shim told it. */
+  get reason(): string {
+    return this.#reason;
+  }
+
+  request(type: FrameType, fields?: FieldsBuilder, proc = 0, deadlineMs: number = ANSWER_MS): Promise<Fields> {
+    return withDeadline(this.#connection.request(type, fields, proc), deadlineMs, `the shim's answer in ${this.#directory}`);
+  }
+
+  /** To be called before the process is started, so that no exit is missed. */
+  expectExit(proc: number, exitPath: string): void {
+    this.#exitPaths.set(proc, exitPath);
+    this.#expected(proc);
+  }
+
+  exit(proc: number): Promise<ProcessExit> {
+    return this.#expected(proc).promise;
+  }
+
+  /** Takes up what the shim knows already: exits that nobody heard. */
+  async refresh(): Promise<Map<number, { running: boolean; pid: number }>> {
+    const answer = await this.request(FrameType.STATE);
+    const known = new Map<number, { running: boolean; pid: number }>();
+    for (const entry of answer.all(Tag.STATE_ENTRY)) {
+      const proc = entry.readUInt32LE(0);
+      const exited = entry.readUInt32LE(4) === 2;
+      known.set(proc, { running: !exited && entry.readUInt32LE(4) === 1, pid: entry.readUInt32LE(8) });
+      if (exited) {
+        this.#expected(proc).resolve({
+          exitCode: entry.readUInt32LE(12),
+          oomKilled: entry.readUInt32LE(20) === 1,
+          time: nanosecondsToIso(entry.readBigUInt64LE(24)),
+          reason: this.#reason,
+        });
+      }
+    }
+    return known;
+  }
+
+  async attach(proc: number, streams: Streams, tty: boolean): Promise<Attachment> {
+    const connection = await AgentConnection.open(join(this.#directory, 'shim.sock'));
+    return ShimAttachment.attach(connection, proc, streams, tty);
+  }
+
+  disconnect(): void {
+    this.#connection.close();
+  }
+
+  #receive(frame: Frame): void {
+    if (frame.type === FrameType.EXIT) {
+      const fields = FieldsReader.parse(frame.payload);
+      this.#expected(frame.proc).resolve({
+        exitCode: fields.number(Tag.EXIT_CODE) ?? 255,
+        oomKilled: fields.number(Tag.OOM) === 1,
+        time: nanosecondsToIso(fields.bigint(Tag.TIME) ?? BigInt(Date.now()) * 1_000_000n),
+        reason: this.#reason,
+      });
+    } else if (frame.type === FrameType.SANDBOX_EXIT) {
+      const fields = FieldsReader.parse(frame.payload);
+      this.#reason = [fields.string(Tag.REASON), fields.string(Tag.MESSAGE)].filter((text) => text !== undefined && text !== '').join(': ');
+    }
+  }
+
+  /** The shim died or was told to end: what it wrote last is on the disk. */
+  async #lost(): Promise<void> {
+    for (const [proc, expected] of this.#exits) {
+      const path = this.#exitPaths.get(proc);
+      const record = path === undefined ? undefined : await readExitRecord(path);
+      expected.resolve(record ?? { exitCode: 137, oomKilled: false, time: new Date().toISOString(), reason: this.#reason || 'the shim ended without telling the exit' });
+    }
+  }
+
+  #expected(proc: number): ExpectedExit {
+    let expected = this.#exits.get(proc);
+    if (expected === undefined) {
+      let resolve: (exit: ProcessExit) => void = () => undefined;
+      const promise = new Promise<ProcessExit>((settle) => {
+        resolve = settle;
+      });
+      expected = { promise, resolve };
+      this.#exits.set(proc, expected);
+      if (this.#connection.closed) void this.#lost();
+    }
+    return expected;
+  }
+}
+
+/** RFC 3339 with nanoseconds, in UTC. */
+export function nanosecondsToIso(nanoseconds: bigint): string {
+  const seconds = new Date(Number(nanoseconds / 1_000_000n)).toISOString().slice(0, 19);
+  return `${seconds}.${String(nanoseconds % 1_000_000_000n).padStart(9, '0')}Z`;
+}
