@@ -1,5 +1,6 @@
 #include "children.h"
 #include <stddef.h>
+#include <string.h>
 #include <sys/wait.h>
 #include "proc.h"
 
@@ -11,6 +12,7 @@ static struct {
 	int status;
 } early[EARLY];
 static unsigned early_next;
+static int expected;
 
 void children_expect(struct job *job)
 {
@@ -26,6 +28,13 @@ void children_forget(struct job *job)
 			return;
 		}
 	}
+}
+
+void children_expect_unknown(bool begin)
+{
+	expected += begin ? 1 : -1;
+	if (expected == 0)
+		memset(early, 0, sizeof early);
 }
 
 bool children_take_early(pid_t pid, int *status)
@@ -54,6 +63,8 @@ static void ended(pid_t pid, int status)
 		proc_exited(proc, status);
 		return;
 	}
+	if (!expected)
+		return;
 	early[early_next % EARLY].pid = pid;
 	early[early_next % EARLY].status = status;
 	early_next++;

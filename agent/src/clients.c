@@ -138,8 +138,8 @@ void client_attach(struct client *client, const struct frame *request)
 {
 	struct error err;
 	struct fields fields = {request->payload, request->size};
-	struct proc *proc = proc_obtain(request->proc);
-	if (client->attached || request->proc == 0 || !proc) {
+	struct proc *proc = client->attached || request->proc == 0 ? NULL : proc_obtain(request->proc);
+	if (!proc) {
 		fail(&err, "invalid", 0, "one connection attaches to one process");
 		connection_refuse(&client->connection, request, &err);
 		return;
@@ -148,13 +148,15 @@ void client_attach(struct client *client, const struct frame *request)
 	client->streams = (unsigned)fields_number(fields, TAG_STREAMS, 7);
 	struct builder answer = {0};
 	connection_answer(&client->connection, request, &answer);
-	if (proc->state != PROC_EXITED)
-		return;
-	/* Nothing will come any more: say so. */
+	/* Of a stream that ended nothing will come any more: say so. */
 	for (uint8_t stream = STREAM_STDOUT; stream <= STREAM_STDERR; stream++) {
+		if (!proc->ended[stream] || !(client->streams & 1u << stream))
+			continue;
 		struct frame eof = {.type = FRAME_EOF, .stream = stream, .proc = proc->id, .position = proc->position[stream]};
 		connection_send(&client->connection, &eof);
 	}
+	if (proc->state != PROC_EXITED)
+		return;
 	struct builder ending = exit_fields(proc);
 	struct frame exit = {.type = FRAME_EXIT, .proc = proc->id, .payload = ending.data, .size = ending.size};
 	connection_send(&client->connection, &exit);
@@ -187,13 +189,17 @@ void clients_resume_input(uint32_t proc)
 			connection_read(&client->connection, true);
 }
 
-void clients_flush(void)
+bool clients_flush(void)
 {
 	struct client *next;
+	bool left = false;
 	for (struct client *client = clients; client; client = next) {
 		next = client->next;
 		connection_flush(&client->connection);
 	}
+	for (struct client *client = clients; client; client = client->next)
+		left |= connection_queued(&client->connection) > 0;
+	return left;
 }
 
 static void send_data(struct proc *proc, enum stream stream, const uint8_t *data, size_t size)

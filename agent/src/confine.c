@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <signal.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -50,8 +50,10 @@ static int restrict_files(struct fields request, struct error *err)
 	if (fields_count(request, TAG_LANDLOCK_READ) == 0)
 		return 0;
 	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-	if (abi < 1)
+	if (abi < 1) {
+		(void)dprintf(2, "abode-agent: this kernel has no Landlock: QEMU is confined by its user and its seccomp filter only\n");
 		return 0;
+	}
 	struct ruleset_attr attr = {
 		.fs = FS_ABI_1 | (abi >= 2 ? FS_REFER : 0) | (abi >= 3 ? FS_TRUNCATE : 0) | (abi >= 5 ? FS_IOCTL : 0),
 		.net = abi >= 4 ? NET_ALL : 0,
@@ -80,6 +82,8 @@ static int become(struct fields request, struct error *err)
 			groups[count++] = (gid_t)(value.data[0] | value.data[1] << 8 | value.data[2] << 16 | (uint32_t)value.data[3] << 24);
 	uid_t uid = (uid_t)fields_number(request, TAG_UID, 0);
 	gid_t gid = (gid_t)fields_number(request, TAG_GID, 0);
+	if (uid == 0 || gid == 0)
+		return fail(err, "confine", 0, "QEMU never runs as root: VM_START needs UID and GID");
 	for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++)
 		(void)prctl(PR_CAPBSET_DROP, capability);
 	if (setgroups(count, groups) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)

@@ -75,10 +75,10 @@ static void start_process(const struct frame *request)
 	struct fields fields = {request->payload, request->size};
 	struct error err;
 	struct stdio_set set = {-1, -1, -1, -1, -1, -1};
-	struct proc *proc = proc_obtain(request->proc);
 	uint32_t join = (uint32_t)fields_number(fields, TAG_JOIN, 0);
 	struct proc *init = join ? proc_find(join) : NULL;
-	if (!proc || proc->state != PROC_EXPECTED || proc->starting || (join && (!init || init->state != PROC_RUNNING))) {
+	struct proc *proc = proc_obtain(request->proc);
+	if (!proc || proc->state != PROC_EXPECTED || proc->starting || (join && (!init || !proc_alive(init)))) {
 		fail(&err, "invalid", 0, join ? "the container of process %u is not running" : "process %u cannot be started", join ? join : request->proc);
 		connection_refuse(&link_connection, request, &err);
 		if (proc && proc->state == PROC_EXPECTED)
@@ -104,9 +104,6 @@ static void start_process(const struct frame *request)
 	connection_answer(&link_connection, request, &answer);
 	proc_run(proc, pid, STEAL_FD(set.in), STEAL_FD(set.out), STEAL_FD(set.err));
 	stdio_close(&set);
-	int early;
-	if (children_take_early(pid, &early))
-		proc_exited(proc, early);
 }
 
 static struct timer power_off_timer;
@@ -127,7 +124,7 @@ static void shut_down(const struct frame *request)
 	struct builder answer = {0};
 	connection_answer(&link_connection, request, &answer);
 	for (struct proc *proc = proc_first(); proc; proc = proc->next) {
-		if (proc->state == PROC_RUNNING && proc->init) {
+		if (proc_alive(proc) && proc->init) {
 			running = true;
 			(void)kill(proc->pid, SIGTERM);
 		}

@@ -84,8 +84,8 @@ static void pass_stdin(struct proc *proc)
 
 static void take_stdin(struct proc *proc, const uint8_t *data, size_t size)
 {
-	uint8_t *grown = realloc(proc->pending, proc->pending_size + size + 1);
-	if (!grown || proc->stdin_closing)
+	uint8_t *grown = proc->stdin_closing ? NULL : realloc(proc->pending, proc->pending_size + size + 1);
+	if (!grown)
 		return;
 	proc->pending = grown;
 	memcpy(grown + proc->pending_size, data, size);
@@ -245,7 +245,7 @@ static void on_close(struct connection *connection, const struct error *err)
 		on_lost(err);
 }
 
-static void forget_client(const struct client *client)
+void guest_link_client_gone(const struct client *client)
 {
 	for (struct forwarded *forwarded = under_way; forwarded; forwarded = forwarded->next)
 		if (forwarded->client == client)
@@ -278,7 +278,6 @@ void guest_link_open(int fd, void (*lost)(const struct error *err))
 {
 	on_lost = lost;
 	open_now = true;
-	client_gone = forget_client;
 	client_remote_stdin = take_stdin;
 	client_remote_eof = end_stdin;
 	client_drained = drained;

@@ -6,6 +6,8 @@
 void guest_link_open(int fd, void (*lost)(const struct error *err));
 void guest_link_close(void);
 bool guest_link_ready(void);
+/* Answers under way to this client are dropped. */
+void guest_link_client_gone(const struct client *client);
 /* Calls back when the guest has answered (ready) or the link is closed (not ready), at most once. */
 void guest_link_when_ready(void (*settled)(void));
 /* Passes the client's request on; its answer goes back to the client. */

@@ -39,5 +39,10 @@ int guest_port_open(struct error *err);
 /* Unmounts what can be, syncs, powers off; returns only when that failed. */
 void guest_power_off(void);
 
+/* init.c: the command `abode-agent init -- COMMAND...`, PID 1 of a container that asked for one. Returns the exit status. */
+int init_main(char **arguments);
+/* As PID 1: reaps everything, passes signals on to the child, and gives the child's exit status when it ends. */
+int init_supervise(pid_t child);
+
 /* unpack.c: the command `abode-agent unpack DIR`. Returns the process's exit status. */
 int unpack_main(const char *directory);

@@ -22,6 +22,8 @@ uint64_t realtime_ns(void)
 
 struct proc *proc_first(void) { return procs; }
 
+bool proc_alive(const struct proc *proc) { return proc->state == PROC_RUNNING && !proc->exit_seen; }
+
 struct proc *proc_find(uint32_t id)
 {
 	for (struct proc *proc = procs; proc; proc = proc->next)
@@ -72,10 +74,11 @@ static void close_stdin(struct proc *proc)
 	close_watch(&proc->in);
 	free(proc->pending);
 	proc->pending = NULL;
-	if (proc->pending_size)
-		proc_sink->consumed(proc, proc->pending_size);
+	size_t dropped = proc->pending_size;
 	proc->pending_size = 0;
 	proc->stdin_open = false;
+	if (dropped)
+		proc_sink->consumed(proc, dropped);
 }
 
 void proc_forget(struct proc *proc)
@@ -131,6 +134,17 @@ static bool pump(struct proc *proc, enum stream stream)
 		return false;
 	end_output(proc, stream); /* 0, or EIO: the terminal's last user is gone */
 	return false;
+}
+
+/* What is there now and no more: a survivor may write for ever. */
+static void drain(struct proc *proc, enum stream stream)
+{
+	int left = 0;
+	if (proc->out[stream].fd < 0 || ioctl(proc->out[stream].fd, FIONREAD, &left) < 0)
+		left = 0;
+	uint64_t end = proc->position[stream] + (uint64_t)left;
+	while (proc->position[stream] < end && pump(proc, stream))
+		;
 }
 
 static void output_ready(struct watch *watch, uint32_t events)
@@ -246,8 +260,7 @@ void proc_exited(struct proc *proc, int status)
 	if (proc->init)
 		proc->oom = cgroup_oom_killed(proc->cgroups);
 	for (enum stream stream = STREAM_STDOUT; stream <= STREAM_STDERR; stream++)
-		while (pump(proc, stream))
-			;
+		drain(proc, stream);
 	loop_arm(&proc->drain, proc->init ? 2000 : 50);
 	proc_settle(proc);
 }
@@ -258,8 +271,7 @@ static void drain_expired(struct timer *timer)
 	struct proc *proc = timer->owner;
 	bool held = false;
 	for (enum stream stream = STREAM_STDOUT; stream <= STREAM_STDERR; stream++) {
-		while (pump(proc, stream))
-			;
+		drain(proc, stream);
 		if (proc->out[stream].fd >= 0 && proc_sink->room(proc, stream) == 0)
 			held = true;
 		else

@@ -58,6 +58,8 @@ enum { PROC_MAX = 4096, STDIN_HIGH = 262144 };
 struct proc *proc_find(uint32_t id);
 struct proc *proc_find_pid(pid_t pid);
 struct proc *proc_first(void);
+/* Runs, and its pid is still its own: one that was reaped waits only for its output. */
+bool proc_alive(const struct proc *proc);
 /* Finds or creates; NULL when there are too many or no memory. */
 struct proc *proc_obtain(uint32_t id);
 void proc_forget(struct proc *proc);

@@ -62,7 +62,7 @@ static void answer_first(const char *text, bool is_error)
 
 static void take_line(char *text)
 {
-	bool is_error = strncmp(text, "{\"error\"", 8) == 0;
+	bool is_error = strncmp(text, "{\"error\"", 8) == 0 || (strncmp(text, "{\"id\"", 5) == 0 && strstr(text, "\"error\": {\"class\""));
 	if (queue && in_flight && (is_error || strncmp(text, "{\"return\"", 9) == 0)) {
 		answer_first(text, is_error);
 		send_first();
@@ -147,4 +147,10 @@ void qmp_disown(void *owner)
 	for (struct command *command = queue; command; command = command->next)
 		if (command->owner == owner)
 			command->owner = NULL;
+}
+
+void qmp_drop_queue(void)
+{
+	while (queue && !in_flight)
+		answer_first(NULL, true);
 }

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 #include "operations.h"
 #include "proc.h"
 #include "runtime.h"
@@ -44,7 +45,7 @@ static void handle_process(struct connection *connection, const struct frame *re
 	struct builder answer = {0};
 	struct error err;
 	int result = 0;
-	if (!proc || (request->type != FRAME_RELEASE && proc->state != PROC_RUNNING)) {
+	if (!proc || (request->type != FRAME_RELEASE && !proc_alive(proc))) {
 		result = fail(&err, "not-found", 0, "no running process %u", request->proc);
 	} else if (request->type == FRAME_RELEASE) {
 		proc_release(proc, connection, request);
@@ -109,6 +110,7 @@ void request_state(struct connection *connection, const struct frame *request, c
 		put_u32(entry + 28, (uint32_t)(proc->exit_time_ns >> 32));
 		builder_bytes(&answer, TAG_STATE_ENTRY, entry, sizeof entry);
 	}
+	builder_number(&answer, TAG_PID, (uint64_t)getpid());
 	builder_string(&answer, TAG_SANDBOX_STATE, sandbox_state);
 	connection_answer(connection, request, &answer);
 }

@@ -83,6 +83,7 @@ static void forget_launch(struct launch *launch)
 			break;
 		}
 	}
+	children_expect_unknown(false);
 	loop_forget(&launch->console);
 	if (launch->console.fd >= 0)
 		(void)close(launch->console.fd);
@@ -180,6 +181,7 @@ static void runtime_done(struct job *job, int status)
 	pid_t pid = read_pid(launch->pid_file);
 	if (pid <= 0 || (proc->terminal && launch->stdio.out < 0)) {
 		fail(&err, "runtime", 0, pid <= 0 ? "the runtime left no pid in %s" : "the runtime sent no terminal (%s)", launch->pid_file);
+		runtime_cleanup(proc); /* whatever it made */
 		refuse(launch, &err);
 		return;
 	}
@@ -232,9 +234,9 @@ void runtime_start(struct connection *connection, const struct frame *request)
 	struct fields fields = {request->payload, request->size};
 	struct error err;
 	cleanup_free char **arguments = fields_strings(fields, TAG_ARG);
-	struct proc *proc = proc_obtain(request->proc);
+	struct proc *proc = arguments && arguments[0] && request->proc ? proc_obtain(request->proc) : NULL;
 	struct launch *launch = calloc(1, sizeof *launch);
-	if (!arguments || !arguments[0] || !proc || !launch || proc->state != PROC_EXPECTED || proc->starting) {
+	if (!proc || !launch || proc->state != PROC_EXPECTED || proc->starting) {
 		free(launch);
 		fail(&err, "invalid", 0, "process %u cannot be started: in use, no command, or no memory", request->proc);
 		connection_refuse(connection, request, &err);
@@ -249,6 +251,7 @@ void runtime_start(struct connection *connection, const struct frame *request)
 	launch->cols = (unsigned)fields_number(fields, TAG_COLS, 0);
 	launch->next = launches;
 	launches = launch;
+	children_expect_unknown(true);
 	proc->starting = true;
 	proc->init = fields_number(fields, TAG_JOIN, 0) == 0;
 	cleanup_close int log_child = -1;
@@ -319,8 +322,8 @@ void runtime_cleanup(struct proc *proc)
 void proc_release(struct proc *proc, struct connection *connection, const struct frame *request)
 {
 	struct error err;
-	if (proc->state == PROC_RUNNING) {
-		fail(&err, "invalid", 0, "process %u still runs", proc->id);
+	if (proc->state == PROC_RUNNING || proc->starting || proc->release_asker) {
+		fail(&err, "invalid", 0, "process %u still runs, or is being released", proc->id);
 		connection_refuse(connection, request, &err);
 	} else if (proc->cleanup_pid) {
 		proc->release_asker = connection;

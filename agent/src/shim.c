@@ -64,15 +64,33 @@ static int enter_own_namespace(void)
 	return 0;
 }
 
+static struct timer leave_timer;
+static unsigned leave_tries;
+static bool leaving;
+
+static void leave(struct timer *timer)
+{
+	(void)timer;
+	leaving = ++leave_tries > 200;
+	shim_check_idle();
+}
+
+/* Asked to end, it goes when everything ended; otherwise also every exit must have been taken note of (RELEASE). */
 void shim_check_idle(void)
 {
 	if (!started_something || vm_running())
 		return;
 	for (struct proc *proc = proc_first(); proc; proc = proc->next)
-		if (proc->state != PROC_EXPECTED || proc->starting)
+		if (proc->starting || proc->cleanup_pid || proc->state == PROC_RUNNING || (proc->state == PROC_EXITED && !shutting_down))
 			return;
-	clients_flush();
-	loop_stop();
+	if (clients_flush() && !leave_timer.due_ms && !leaving) {
+		/* Slow clients get the rest, for a while. */
+		leave_timer.expired = leave;
+		loop_arm(&leave_timer, 50);
+		return;
+	}
+	if (!leave_timer.due_ms)
+		loop_stop();
 }
 
 static void answer_hello(struct client *client, const struct frame *request)
@@ -86,7 +104,7 @@ static void kill_everything(struct timer *timer)
 {
 	(void)timer;
 	for (struct proc *proc = proc_first(); proc; proc = proc->next)
-		if (!proc->remote && proc->state == PROC_RUNNING && proc->init)
+		if (!proc->remote && proc_alive(proc) && proc->init)
 			(void)kill(proc->pid, SIGKILL);
 }
 
@@ -98,7 +116,7 @@ static void shut_down(uint64_t grace_ms)
 		return;
 	}
 	for (struct proc *proc = proc_first(); proc; proc = proc->next)
-		if (proc->state == PROC_RUNNING && proc->init)
+		if (proc_alive(proc) && proc->init)
 			(void)kill(proc->pid, SIGTERM);
 	kill_timer.expired = kill_everything;
 	loop_arm(&kill_timer, grace_ms);
@@ -131,8 +149,7 @@ static void on_request(struct client *client, const struct frame *request)
 	if (request->type == FRAME_START_RUNTIME || request->type == FRAME_VM_START)
 		started_something = true;
 	if (vm_handle(client, request) || request_handle(connection, request)) {
-		if (request->type == FRAME_RELEASE)
-			shim_check_idle();
+		shim_check_idle();
 		return;
 	}
 	struct error err;

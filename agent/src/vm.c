@@ -30,7 +30,7 @@ static struct job qemu;
 static struct watch output;
 static struct asker *askers;
 static bool shutdown_asked, protocol_broken;
-static char protocol_message[256];
+static char protocol_message[512];
 static struct timer kill_timer;
 
 bool vm_running(void) { return state == RUNNING; }
@@ -106,7 +106,7 @@ static const char *reason_of(int status, char *message, size_t capacity)
 
 static void announce_end(int status)
 {
-	char message[480];
+	char message[560];
 	const char *reason = reason_of(status, message, sizeof message);
 	shim_log("the VM ended: %s %s (status 0x%x)", reason, message, status);
 	guest_link_close();
@@ -162,6 +162,7 @@ static void line_answered(void *owner, const char *line, bool is_error)
 		struct error err;
 		fail(&err, "qmp", 0, "%s", line);
 		answer(asker, NULL, &err);
+		qmp_drop_queue();
 	} else if (asker->request.type == FRAME_QMP) {
 		builder_string(&fields, TAG_LINE, line);
 		answer(asker, &fields, NULL);
@@ -295,32 +296,29 @@ static void release(struct client *client, const struct frame *request)
 
 static void client_left(const struct client *client)
 {
+	guest_link_client_gone(client);
 	for (struct asker *asker = askers; asker; asker = asker->next)
 		if (asker->client == client)
 			asker->client = NULL;
 }
 
-static void (*link_client_gone)(const struct client *client);
-
-static void gone(const struct client *client)
+void vm_init(void)
 {
-	client_left(client);
-	if (link_client_gone)
-		link_client_gone(client);
+	output.fd = -1;
+	client_gone = client_left;
 }
 
-void vm_init(void) { output.fd = -1; }
+/* What HOST may ask of a VM's shim; everything else there is the guest's. */
+static bool is_for_host(uint8_t type)
+{
+	return (type >= FRAME_MOUNT && type <= FRAME_REMOVE) || (type >= FRAME_NET_VETH && type <= FRAME_NET_DELETE);
+}
 
 bool vm_handle(struct client *client, const struct frame *request)
 {
 	switch (request->type) {
 	case FRAME_VM_START:
 		start(client, request);
-		/* The link has set its own; both must hear. */
-		if (client_gone != gone) {
-			link_client_gone = client_gone;
-			client_gone = gone;
-		}
 		return true;
 	case FRAME_QMP:
 		forward_qmp(client, request);
@@ -331,7 +329,7 @@ bool vm_handle(struct client *client, const struct frame *request)
 	default:
 		break;
 	}
-	if (state == NONE || fields_number((struct fields){request->payload, request->size}, TAG_HOST, 0))
+	if (state == NONE || (is_for_host(request->type) && fields_number((struct fields){request->payload, request->size}, TAG_HOST, 0)))
 		return false;
 	if (request->type == FRAME_RELEASE)
 		release(client, request);

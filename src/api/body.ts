@@ -4,7 +4,7 @@ import { AbodeError, invalid } from '../base/errors.ts';
 import type { Api } from './context.ts';
 import { explainJson } from './json.ts';
 
-export const MAX_JSON = 8 << 20;
+export const MAX_JSON: number = 8 << 20;
 
 /** Every body of this scope's routes is JSON, whatever else its type may be: another type is refused. */
 export function acceptJson(api: Api): void {

@@ -3,8 +3,8 @@ import type { IncomingMessage } from 'node:http';
 
 export const MAX_API_MINOR = 51;
 export const MIN_API_MINOR = 24;
-export const API_VERSION = `1.${String(MAX_API_MINOR)}`;
-export const MIN_API_VERSION = `1.${String(MIN_API_MINOR)}`;
+export const API_VERSION: string = `1.${String(MAX_API_MINOR)}`;
+export const MIN_API_VERSION: string = `1.${String(MIN_API_MINOR)}`;
 
 const PREFIX = /^\/v(\d+)\.(\d+)(?=[/?]|$)/;
 const chosen = new WeakMap<IncomingMessage, number>();

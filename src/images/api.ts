@@ -12,6 +12,20 @@ export interface ImageConfig {
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly StopSignal?: string;
+  readonly StopTimeout?: number; // s
+  readonly OnBuild?: readonly string[];
+  readonly Shell?: readonly string[];
+  readonly Healthcheck?: HealthConfig;
+}
+
+/** Times are nanoseconds; 0 or missing: the default. */
+export interface HealthConfig {
+  readonly Test?: readonly string[] | null;
+  readonly Interval?: number | null;
+  readonly Timeout?: number | null;
+  readonly StartPeriod?: number | null;
+  readonly StartInterval?: number | null;
+  readonly Retries?: number | null;
 }
 
 export interface ImageHistory {
@@ -28,12 +42,15 @@ export interface ImageRecord {
   readonly config: ImageConfig;
   readonly created: string; // RFC 3339, as the configuration says
   readonly author: string;
+  readonly comment: string;
   readonly architecture: string;
+  readonly variant: string;
   readonly os: string;
   readonly diffIds: readonly string[];
   readonly chainIds: readonly string[];
   readonly history: readonly ImageHistory[];
-  readonly size: number; // bytes, all layers unpacked
+  readonly size: number; // bytes of files, all layers unpacked
+  readonly layerSizes: readonly number[]; // the same for each layer, lowest first
 }
 
 /** One line of Docker's JSON progress stream. */
@@ -57,17 +74,24 @@ export interface Images {
   import(archive: Readable, options: { reference?: string; message?: string; changes: readonly string[] }): Promise<ImageRecord>;
   /** A `docker save` archive of these references or ids (OCI layout and manifest.json both). */
   save(references: readonly string[]): Promise<Readable>;
+  /**
+   * Newest first. Filters: reference, dangling, label, before, since; another is `invalid`. With `reference` a record's
+   * references are those that match. `all` has no effect: Abode keeps no intermediate images.
+   */
   list(options: { all: boolean; filters: Readonly<Record<string, readonly string[]>> }): ImageRecord[];
-  /** By name (tag `latest` implied), id, or unique prefix of an id; `not-found`: "No such image: NAME:TAG". */
+  /**
+   * By name (tag `latest` implied), id, or unique prefix of an id; `not-found`: "No such image: NAME:TAG". A whole id
+   * (`sha256:…`) also finds an image that was removed by force while a container, now stopped, still needs it.
+   */
   get(reference: string): ImageRecord;
   find(reference: string): ImageRecord | undefined;
   tag(reference: string, repository: string, tag: string): ImageRecord;
-  /** Docker's answer, in order. `inUse` tells a container that uses the image (running or not). */
+  /** Docker's answer, in order. `inUse` tells a container that uses the image, a running one where there is one. */
   remove(
     reference: string,
     options: { force: boolean; prune: boolean; inUse: (imageId: string) => { id: string; running: boolean } | undefined },
   ): Promise<Array<{ Untagged: string } | { Deleted: string }>>;
-  /** Directories for an overlay's `lowerdir`, topmost first. They exist while the image does. */
+  /** Directories for an overlay's `lowerdir`, topmost first. They exist while the image does, or a container was made from it. */
   layers(image: ImageRecord): string[];
   /** Made on first use, one at a time; the next callers wait for the same one. */
   disk(image: ImageRecord): Promise<ImageDisk>;

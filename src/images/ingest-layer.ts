@@ -19,7 +19,6 @@ export interface IngestOptions {
   readonly agentPath: string;
   /** More uncompressed bytes than this end it. */
   readonly maxBytes: number;
-  readonly onBytes?: (bytes: number) => void;
 }
 
 export interface IngestedLayer {
@@ -42,7 +41,6 @@ export async function ingestLayer(tar: AsyncIterable<Buffer>, target: IngestTarg
       hash.update(chunk);
       await unpacking.write(chunk);
       if (!(await writeChunk(compress, chunk))) await written;
-      options.onBytes?.(tarSize);
     }
     compress.end();
     await unpacking.end();

@@ -3,7 +3,7 @@
  * is renamed into place first, so one without a row is the rest of a crash. A layer stays while an image, or a lease, has it.
  */
 import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
-import { mkdir, rename } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { randomUUID } from 'node:crypto';
@@ -42,9 +42,10 @@ export interface NewLayer {
   readonly parent: string | undefined;
   /** The diff id that the content must have; undefined: whatever it has. */
   readonly expected: string | undefined;
+  /** Its place in the image, for messages; 0 is the lowest. */
+  readonly position: number;
   readonly tar: () => AsyncIterable<Buffer>;
   readonly lease: LayerLease;
-  readonly onBytes?: (bytes: number) => void;
 }
 
 export class LayerStore {
@@ -75,7 +76,7 @@ export class LayerStore {
     if (layer.expected === undefined) return await this.#ingest(layer);
     const chain = chainOf(layer.parent, layer.expected);
     layer.lease.add(chain);
-    return await this.#exclusive.run(chain, async () => this.get(chain) ?? (await this.#ingest(layer)));
+    return await this.#exclusive.run(chain, async () => this.#whole(chain) ?? (await this.#ingest(layer)));
   }
 
   /** The uncompressed tar, exactly as it came; the stream fails when that is no longer so. */
@@ -108,7 +109,7 @@ export class LayerStore {
     await this.#deleting;
   }
 
-  async #ingest({ parent, expected, tar, lease, onBytes }: NewLayer): Promise<Layer> {
+  async #ingest({ parent, expected, position, tar, lease }: NewLayer): Promise<Layer> {
     const { paths, agentPath, maxLayerBytes } = this.#options;
     await using work = await WorkDirectory.create(paths.tmp, 'layer');
     const below = parent === undefined ? undefined : paths.files(parent);
@@ -116,30 +117,33 @@ export class LayerStore {
     await mkdir(join(work.path, 'layer'), { mode: 0o700 });
     await makeRoot(target.directory, below);
     const started = Date.now();
-    const ingested = await ingestLayer(tar(), target, { agentPath, maxBytes: maxLayerBytes, ...(onBytes !== undefined && { onBytes }) });
+    const ingested = await ingestLayer(tar(), target, { agentPath, maxBytes: maxLayerBytes });
     if (expected !== undefined && ingested.diffId !== expected) {
-      throw invalid(`invalid diffID for layer: expected ${JSON.stringify(expected)}, got ${JSON.stringify(ingested.diffId)}`);
+      throw invalid(`invalid diffID for layer ${String(position)}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(ingested.diffId)}`);
     }
     await settleRootTime(target.directory, below, started);
     const chain = chainOf(parent, ingested.diffId);
     const layer: Layer = { chain, parent, ...ingested, size: await measureTree(target.directory) };
-    if (expected === undefined) {
-      lease.add(chain);
-      await this.#exclusive.run(chain, () => this.#keep(layer, join(work.path, 'layer'), target.tar));
-    } else {
-      await this.#keep(layer, join(work.path, 'layer'), target.tar);
-    }
+    if (expected === undefined) lease.add(chain);
+    this.#keep(layer, join(work.path, 'layer'), target.tar);
     return layer;
   }
 
-  async #keep(layer: Layer, directory: string, tar: string): Promise<void> {
-    if (this.get(layer.chain) !== undefined) return;
+  /** A layer whose files are really there. */
+  #whole(chain: string): Layer | undefined {
+    const layer = this.get(chain);
+    return layer !== undefined && existsSync(this.#options.paths.files(chain)) ? layer : undefined;
+  }
+
+  /** In one turn, so that nobody sees half of it. The same content under another parent shares its tar. */
+  #keep(layer: Layer, directory: string, tar: string): void {
+    if (this.#whole(layer.chain) !== undefined) return;
     const { paths, database } = this.#options;
-    // The same content under another parent shares its tar; the row comes in the same turn, so that no collection is between.
-    await rename(directory, paths.layer(layer.chain));
+    this.#discard([paths.layer(layer.chain)]);
+    renameSync(directory, paths.layer(layer.chain));
     renameSync(tar, paths.tar(layer.diffId));
     database.run(
-      'INSERT INTO layer (chain, diff, parent, size, tar_size) VALUES (?, ?, ?, ?, ?)',
+      'INSERT OR REPLACE INTO layer (chain, diff, parent, size, tar_size) VALUES (?, ?, ?, ?, ?)',
       layer.chain,
       layer.diffId,
       layer.parent ?? null,

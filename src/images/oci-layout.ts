@@ -1,6 +1,7 @@
 /** An OCI image layout: index.json, manifests and configurations by digest (OCI image-spec, image-layout.md). */
 import { Type } from 'typebox';
 import { AbodeError, invalid } from '../base/errors.ts';
+import { machineArchitecture } from './architecture.ts';
 import type { ArchivedImage } from './archived-image.ts';
 import { digestOf, hexOf, isDigest } from './digest.ts';
 import { familiarString, parseReference } from './reference.ts';
@@ -21,7 +22,6 @@ const manifestSchema = Type.Object({ config: descriptor, layers: Type.Array(desc
 const INDEX_TYPES = ['application/vnd.oci.image.index.v1+json', 'application/vnd.docker.distribution.manifest.list.v2+json'];
 const CONFIG_TYPES = ['application/vnd.oci.image.config.v1+json', 'application/vnd.docker.container.image.v1+json'];
 const MAX_DEPTH = 4;
-const architectures: Readonly<Partial<Record<NodeJS.Architecture, string>>> = { x64: 'amd64', arm64: 'arm64', riscv64: 'riscv64' };
 
 export async function readLayout(spool: Spool): Promise<ArchivedImage[]> {
   const { manifests } = await readJson(spool, 'index.json', indexSchema);
@@ -63,7 +63,7 @@ async function readImage(spool: Spool, digest: string, references: string[]): Pr
 function runsHere({ platform }: Descriptor): boolean {
   if (platform === undefined) return true;
   const architecture = platform.architecture ?? '';
-  return (platform.os ?? 'linux') === 'linux' && (architecture === '' || architecture === architectures[process.arch]);
+  return (platform.os ?? 'linux') === 'linux' && (architecture === '' || architecture === machineArchitecture);
 }
 
 /** containerd's annotation is a whole name; the specification's own is often only a tag, which names no repository. */

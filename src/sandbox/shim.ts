@@ -77,6 +77,12 @@ export class Shim {
     return withDeadline(this.#connection.request(type, fields, proc), deadlineMs, `the shim's answer in ${this.#directory}`);
   }
 
+  /** The shim's own process; 0 when it cannot be told. */
+  async pid(): Promise<number> {
+    const answer = await this.request(FrameType.STATE);
+    return answer.number(Tag.PID) ?? 0;
+  }
+
   /** To be called before the process is started, so that no exit is missed. */
   expectExit(proc: number, exitPath: string): void {
     this.#exitPaths.set(proc, exitPath);

@@ -23,25 +23,19 @@ export interface Scanned {
 /** Finds the keys in what is typed. What may be their beginning is held back until it is known. */
 export class DetachScanner {
   readonly #keys: readonly number[];
-  #matched = 0;
+  #held: number[] = [];
 
   constructor(keys: readonly number[]) {
     this.#keys = keys;
   }
 
   scan(input: Buffer): Scanned {
+    if (this.#held.length === 0 && !input.includes(this.#keys[0] ?? -1)) return { data: input, detached: false };
     const passed: number[] = [];
-    if (this.#matched === 0 && !input.includes(this.#keys[0] ?? -1)) return { data: input, detached: false };
     for (const byte of input) {
-      if (byte === this.#keys[this.#matched]) {
-        this.#matched += 1;
-        if (this.#matched === this.#keys.length) return { data: Buffer.from(passed), detached: true };
-        continue;
-      }
-      passed.push(...this.#keys.slice(0, this.#matched));
-      this.#matched = 0;
-      if (byte === this.#keys[0] && this.#keys.length > 1) this.#matched = 1;
-      else passed.push(byte);
+      this.#held.push(byte);
+      while (!this.#held.every((held, index) => held === this.#keys[index])) passed.push(this.#held.shift() ?? 0);
+      if (this.#held.length === this.#keys.length) return { data: Buffer.from(passed), detached: true };
     }
     return { data: Buffer.from(passed), detached: false };
   }

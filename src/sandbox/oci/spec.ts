@@ -159,5 +159,8 @@ export function lowered(limit: { name: string; soft: bigint; hard: bigint }, cei
 
 /** JSON with bigint numbers written as they are: rlimits go up to 2^64 - 1. */
 export function specJson(spec: object): string {
-  return JSON.stringify(spec, (_key, value: unknown) => (typeof value === 'bigint' ? JSON.rawJSON(value.toString()) : value));
+  return JSON.stringify(spec, (_key, value: unknown) => (typeof value === 'bigint' ? rawJson(value.toString()) : value));
 }
+
+/** In Node 24, not yet in the compiler's library. */
+const { rawJSON: rawJson } = JSON as unknown as { rawJSON: (text: string) => unknown };

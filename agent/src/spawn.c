@@ -1,0 +1,293 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "cleanup.h"
+#include "operations.h"
+#include "paths.h"
+#include "spawn_cgroup.h"
+#include "spawn_credentials.h"
+#include "spawn_rootfs.h"
+
+/* What a child tells its parent through the close-on-exec pipe. */
+struct report {
+	char code[16];
+	int saved_errno;
+	pid_t pid; /* of an exec: the process itself */
+	char message[512];
+};
+
+static int report_pipe = -1;
+
+static void give_up(const struct error *err)
+{
+	struct report report = {.saved_errno = err->saved_errno};
+	(void)snprintf(report.code, sizeof report.code, "%s", err->code);
+	(void)snprintf(report.message, sizeof report.message, "%s", err->message);
+	(void)!write(report_pipe, &report, sizeof report);
+	_exit(127);
+}
+
+static void take_stdio(struct spawn_stdio stdio)
+{
+	int fds[3] = {stdio.in, stdio.out, stdio.err};
+	for (int i = 0; i < 3; i++)
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
+	for (int i = 0; i < 3; i++)
+		(void)dup2(fds[i], i);
+}
+
+static void reset_signals(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	for (int signal_number = 1; signal_number <= 64; signal_number++)
+		(void)signal(signal_number, SIG_DFL);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static const char *variable(char *const *environment, const char *name)
+{
+	size_t length = strlen(name);
+	const char *found = NULL;
+	for (; *environment; environment++)
+		if (strncmp(*environment, name, length) == 0 && (*environment)[length] == '=')
+			found = *environment + length + 1;
+	return found;
+}
+
+/* The environment with HOME completed; the list is ours to keep until exec. */
+static char **environment_of(struct fields request, const char *home)
+{
+	static char home_entry[300];
+	char **given = fields_strings(request, TAG_ENV);
+	if (!given || variable(given, "HOME"))
+		return given;
+	size_t count = 0;
+	while (given[count])
+		count++;
+	char **list = calloc(count + 2, sizeof *list);
+	if (!list)
+		return NULL;
+	memcpy(list, given, count * sizeof *list);
+	(void)snprintf(home_entry, sizeof home_entry, "HOME=%s", home);
+	list[count] = home_entry;
+	return list;
+}
+
+static void refuse_exec(const char *command, int saved_errno, struct error *err)
+{
+	if (saved_errno == ENOENT || saved_errno == ENOTDIR) {
+		if (strchr(command, '/'))
+			fail(err, "not-found", 0, "exec: \"%s\": stat %s: no such file or directory", command, command);
+		else
+			fail(err, "not-found", 0, "exec: \"%s\": executable file not found in $PATH", command);
+	} else {
+		fail(err, "not-executable", 0, "exec: \"%s\": %s", command, saved_errno == ENOEXEC ? "exec format error" : saved_errno == EISDIR ? "is a directory" : "permission denied");
+	}
+}
+
+static void execute(char **arguments, char **environment, struct error *err)
+{
+	const char *path = variable(environment, "PATH");
+	int saved = ENOENT;
+	if (strchr(arguments[0], '/')) {
+		struct stat info;
+		execve(arguments[0], arguments, environment);
+		saved = errno;
+		if (saved == EACCES && stat(arguments[0], &info) == 0 && S_ISDIR(info.st_mode))
+			saved = EISDIR;
+	} else {
+		for (const char *at = path ? path : "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"; at && *at;) {
+			size_t length = strcspn(at, ":");
+			char candidate[4096];
+			(void)snprintf(candidate, sizeof candidate, "%.*s/%s", (int)length, at, arguments[0]);
+			execve(candidate, arguments, environment);
+			if (errno != ENOENT && errno != ENOTDIR)
+				saved = errno;
+			at += length + (at[length] == ':');
+		}
+	}
+	refuse_exec(arguments[0], saved, err);
+}
+
+/* PID 1 of the container stays as its init; the command is its child. */
+static void stay_as_init(void)
+{
+	pid_t child = fork();
+	if (child == 0)
+		return;
+	(void)close(report_pipe);
+	for (int fd = 3; fd < 64; fd++)
+		(void)close(fd);
+	_exit(child < 0 ? 125 : init_supervise(child));
+}
+
+static int enter_directory(const char *path)
+{
+	if (chdir(path) == 0)
+		return 0;
+	return errno == ENOENT && path_mkdirs(path, 0755) == 0 ? chdir(path) : -1;
+}
+
+/* In the process to be, inside its namespaces and root: everything from its session to exec. */
+static void become_command(struct fields request, int terminal, int is_init)
+{
+	struct error err;
+	struct resolved_user user;
+	cleanup_free char *name = fields_string(request, TAG_USER), *cwd = fields_string(request, TAG_CWD);
+	cleanup_free char **group_add = fields_strings(request, TAG_GROUP_ADD);
+	char **arguments = fields_strings(request, TAG_ARG);
+	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!arguments || !arguments[0]) {
+		fail(&err, "invalid", 0, "no command");
+		give_up(&err);
+	}
+	if (user_resolve(root, name ? name : "", group_add, &user, &err) < 0)
+		give_up(&err);
+	(void)close(root);
+	char **environment = environment_of(request, user.home);
+	if (is_init && fields_number(request, TAG_INIT, 0))
+		stay_as_init();
+	reset_signals();
+	(void)setsid();
+	if (terminal)
+		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+	if (terminal)
+		(void)fchown(STDIN_FILENO, user.uid, (gid_t)-1);
+	(void)umask(0022);
+	if (enter_directory(cwd && *cwd ? cwd : "/") < 0) {
+		fail(&err, "start", errno, "chdir to cwd (\"%s\")", cwd);
+		give_up(&err);
+	}
+	if (spawn_set_limits(request, &err) < 0 || spawn_drop_privileges(request, &user, &err) < 0)
+		give_up(&err);
+	execute(arguments, environment, &err);
+	give_up(&err);
+}
+
+static void name_host(struct fields request)
+{
+	cleanup_free char *hostname = fields_string(request, TAG_HOSTNAME), *domainname = fields_string(request, TAG_DOMAINNAME);
+	if (hostname)
+		(void)sethostname(hostname, strlen(hostname));
+	if (domainname && *domainname)
+		(void)setdomainname(domainname, strlen(domainname));
+}
+
+static void adjust_oom_score(struct fields request)
+{
+	char text[24];
+	int64_t score = (int64_t)fields_number(request, TAG_OOM_SCORE_ADJ, 0);
+	(void)snprintf(text, sizeof text, "%d", (int)score);
+	if (score)
+		(void)path_write("/proc/self/oom_score_adj", text);
+}
+
+static void run_init(struct fields request, struct spawn_stdio stdio, const char *container)
+{
+	struct error err;
+	take_stdio(stdio);
+	if (spawn_cgroup_join(container, &err) < 0)
+		give_up(&err);
+	adjust_oom_score(request);
+	name_host(request);
+	if (unshare(CLONE_NEWCGROUP) < 0) {
+		fail(&err, "start", errno, "a cgroup namespace");
+		give_up(&err);
+	}
+	if (spawn_rootfs_enter(request, stdio.terminal, &err) < 0)
+		give_up(&err);
+	become_command(request, stdio.terminal, 1);
+}
+
+/* The short-lived process between: enters the namespaces, and leaves its parent a child inside them. */
+static void run_exec(struct fields request, struct spawn_stdio stdio, const char *container, pid_t join)
+{
+	struct error err;
+	take_stdio(stdio);
+	int target = (int)syscall(SYS_pidfd_open, join, 0);
+	if (target < 0 || spawn_cgroup_join(container, &err) < 0 || setns(target, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) < 0) {
+		fail(&err, "start", errno, "entering the container");
+		give_up(&err);
+	}
+	struct report report = {.pid = (pid_t)syscall(SYS_clone, CLONE_PARENT | SIGCHLD, 0, 0, 0, 0)};
+	if (report.pid == 0)
+		become_command(request, stdio.terminal, 0);
+	if (report.pid < 0) {
+		fail(&err, "start", errno, "fork");
+		give_up(&err);
+	}
+	(void)!write(report_pipe, &report, sizeof report);
+	_exit(0);
+}
+
+static int take_report(int fd, pid_t *inner, struct error *err)
+{
+	struct report report;
+	ssize_t count;
+	int result = 0;
+	while ((count = read(fd, &report, sizeof report)) != 0) {
+		if (count < 0 && errno == EINTR)
+			continue;
+		if (count != sizeof report)
+			return fail(err, "start", errno, "the new process said nothing");
+		if (report.pid) {
+			*inner = report.pid;
+			continue;
+		}
+		static const char *const codes[] = {"not-found", "not-executable", "invalid", "start"};
+		const char *code = "start";
+		for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+			if (strcmp(codes[i], report.code) == 0)
+				code = codes[i];
+		result = fail(err, code, 0, "%s", report.message);
+		err->saved_errno = report.saved_errno;
+	}
+	return result;
+}
+
+pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join, struct error *err)
+{
+	cleanup_free char *container = fields_string(request, TAG_CONTAINER);
+	int fds[2];
+	if (!container || !*container || strchr(container, '/'))
+		return fail(err, "invalid", 0, "START_PROCESS without a proper CONTAINER");
+	if (join == 0 && spawn_cgroup_create(container, request, err) < 0)
+		return -1;
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return fail(err, "system", errno, "a pipe");
+	int flags = join ? SIGCHLD : CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD;
+	pid_t pid = (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
+	if (pid == 0) {
+		report_pipe = fds[1];
+		(void)close(fds[0]);
+		if (join)
+			run_exec(request, stdio, container, join);
+		run_init(request, stdio, container);
+	}
+	int saved = errno;
+	(void)close(fds[1]);
+	pid_t inner = 0;
+	int result = pid < 0 ? fail(err, "system", saved, "clone") : take_report(fds[0], &inner, err);
+	(void)close(fds[0]);
+	if (pid > 0 && (join || result < 0))
+		(void)waitpid(pid, NULL, 0);
+	if (result < 0 && inner > 0)
+		(void)waitpid(inner, NULL, 0);
+	if (result < 0 && join == 0)
+		(void)spawn_cleanup(container);
+	if (result < 0)
+		return -1;
+	if (join == 0)
+		return pid;
+	return inner > 0 ? inner : fail(err, "start", 0, "the container ended");
+}

@@ -1,0 +1,95 @@
+/**
+ * What of Docker's container configuration is read. Unknown fields are tolerated; null is a missing field, as in Go.
+ * The tables have a schema for each field of the engine's record, or they do not compile.
+ */
+import Type, { type TProperties, type TSchema } from 'typebox';
+import type { ContainerConfig, HostConfig } from '../../engine/record.ts';
+
+type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
+
+/** Of the fields that the engine does not have only this is known: that they were given. */
+export type UnreadFields = Readonly<Record<string, unknown>>;
+
+export type CreateBody = Nullable<Omit<ContainerConfig, 'Cmd' | 'Entrypoint'>> & {
+  readonly Cmd?: string | readonly string[] | null;
+  readonly Entrypoint?: string | readonly string[] | null;
+  readonly HostConfig?: (Nullable<HostConfig> & UnreadFields) | null;
+  readonly NetworkingConfig?: { readonly EndpointsConfig?: Readonly<Record<string, UnreadFields | null>> | null } | null;
+} & UnreadFields;
+
+const text = Type.String();
+const whole = Type.Integer();
+const truth = Type.Boolean();
+const texts = Type.Array(Type.String());
+const pairs = Type.Record(Type.String(), Type.String());
+/** A string is a list of one. */
+const words = Type.Union([Type.Array(Type.String()), Type.String()]);
+
+const CONFIG: Record<keyof ContainerConfig, TSchema> = {
+  Hostname: text,
+  Domainname: text,
+  User: text,
+  AttachStdin: truth,
+  AttachStdout: truth,
+  AttachStderr: truth,
+  Tty: truth,
+  OpenStdin: truth,
+  StdinOnce: truth,
+  Env: texts,
+  Cmd: words,
+  Entrypoint: words,
+  Image: text,
+  WorkingDir: text,
+  Labels: pairs,
+  StopSignal: text,
+  StopTimeout: whole,
+};
+
+const HOST: Record<keyof HostConfig, TSchema> = {
+  Runtime: text,
+  NetworkMode: text,
+  AutoRemove: truth,
+  Memory: whole,
+  MemorySwap: whole,
+  NanoCpus: whole,
+  CpuShares: whole,
+  CpuPeriod: whole,
+  CpuQuota: whole,
+  CpusetCpus: text,
+  PidsLimit: whole,
+  Privileged: truth,
+  ReadonlyRootfs: truth,
+  CapAdd: words,
+  CapDrop: words,
+  GroupAdd: texts,
+  SecurityOpt: texts,
+  Ulimits: Type.Array(fields({ Name: text, Soft: whole, Hard: whole })),
+  Sysctls: pairs,
+  Tmpfs: pairs,
+  ShmSize: whole,
+  Init: truth,
+  OomScoreAdj: whole,
+  ExtraHosts: texts,
+  Dns: texts,
+  DnsSearch: texts,
+  DnsOptions: texts,
+  LogConfig: fields({ Type: text, Config: pairs }),
+  RestartPolicy: fields({ Name: text, MaximumRetryCount: whole }),
+  MaskedPaths: texts,
+  ReadonlyPaths: texts,
+};
+
+export const CONFIG_FIELDS: ReadonlyArray<keyof ContainerConfig> = Object.keys(CONFIG) as Array<keyof ContainerConfig>;
+export const HOST_FIELDS: ReadonlyArray<keyof HostConfig> = Object.keys(HOST) as Array<keyof HostConfig>;
+
+export const createSchema: TSchema = fields({
+  ...CONFIG,
+  HostConfig: fields(HOST),
+  NetworkingConfig: fields({ EndpointsConfig: Type.Record(Type.String(), Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])) }),
+});
+
+function fields(properties: TProperties): TSchema {
+  return Type.Object(
+    Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, Type.Optional(Type.Union([schema, Type.Null()]))])),
+  );
+}

@@ -1,0 +1,48 @@
+/** A container's state in the words of `docker ps` and `docker inspect`. */
+import type { ContainerRecord } from '../../engine/record.ts';
+import { describeDuration } from '../duration.ts';
+
+/** Go's zero time: it never happened. */
+export const NEVER = '0001-01-01T00:00:00Z';
+
+export function statusOf({ state, removing }: ContainerRecord): string {
+  if (removing) return 'removing';
+  return state.status === 'running' && state.paused ? 'paused' : state.status;
+}
+
+export function describeStatus(record: ContainerRecord, now: number): string {
+  const { state, removing } = record;
+  if (removing) return 'Removal In Progress';
+  switch (state.status) {
+    case 'created':
+      return 'Created';
+    case 'running':
+      return `Up ${since(state.startedAt, now)}${state.paused ? ' (Paused)' : ''}`;
+    case 'exited':
+      return `Exited (${String(state.exitCode)}) ${since(state.finishedAt, now)} ago`;
+  }
+}
+
+function since(time: string, now: number): string {
+  return describeDuration(Math.max(0, now - Date.parse(time)));
+}
+
+export function describeState(record: ContainerRecord): object {
+  const { state } = record;
+  const running = state.status === 'running' ? state : undefined;
+  const exited = state.status === 'exited' ? state : undefined;
+  const created = state.status === 'created' ? state : undefined;
+  return {
+    Status: statusOf(record),
+    Running: running !== undefined,
+    Paused: running?.paused ?? false,
+    Restarting: false,
+    OOMKilled: exited?.oomKilled ?? false,
+    Dead: false,
+    Pid: running?.pid ?? 0,
+    ExitCode: exited?.exitCode ?? created?.exitCode ?? 0,
+    Error: exited?.error ?? created?.error ?? '',
+    StartedAt: running?.startedAt ?? exited?.startedAt ?? NEVER,
+    FinishedAt: exited?.finishedAt ?? NEVER,
+  };
+}

@@ -1,0 +1,237 @@
+/** A container on the host's kernel: an OCI runtime's process below a shim of its own. */
+import { constants } from 'node:os';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AgentError } from '../../agent-client/connection.ts';
+import { type Fields, FieldsBuilder, Tag } from '../../agent-client/fields.ts';
+import { FrameType } from '../../agent-client/frame.ts';
+import { writeFile } from 'node:fs/promises';
+import type { Attachment } from '../attachment.ts';
+import type { Ceilings } from '../ceilings.ts';
+import { cgroupDirectories, cgroupMemory, cgroupVersion, freezeCgroup, removeCgroup } from '../cgroup.ts';
+import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/spec.ts';
+import { overlayOptions } from '../overlay.ts';
+import { stdioFields } from '../process-fields.ts';
+import { privateMemory } from '../process-memory.ts';
+import type { ContainerSpec, ProcessExit, ProcessSpec, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
+import { Shim } from '../shim.ts';
+import { classifyRuntimeError } from '../start-error.ts';
+
+export interface HostOptions {
+  readonly agentPath: string;
+  readonly ceilings: Ceilings;
+  /** Where runtimes keep their own state; below the run directory. */
+  readonly runtimeRoot: string;
+}
+
+/** A runtime may take this long: slow disks and busy machines included. */
+const RUNTIME_MS = 60_000;
+
+export class HostSandbox implements Sandbox {
+  readonly #options: HostOptions;
+  readonly #runtime: string;
+  readonly #spec: ContainerSpec;
+  readonly #shim: Shim;
+  #pid = 0;
+
+  private constructor(options: HostOptions, runtime: string, spec: ContainerSpec, shim: Shim) {
+    this.#options = options;
+    this.#runtime = runtime;
+    this.#spec = spec;
+    this.#shim = shim;
+  }
+
+  static async prepare(options: HostOptions, runtime: string, spec: ContainerSpec): Promise<HostSandbox> {
+    const [shim] = await Promise.all([
+      Shim.spawn(options.agentPath, spec.runDir),
+      mkdir(join(spec.rootDir, 'upper'), { recursive: true, mode: 0o755 }),
+      mkdir(join(spec.rootDir, 'work'), { recursive: true, mode: 0o700 }),
+    ]);
+    return new HostSandbox(options, runtime, spec, shim);
+  }
+
+  static async adopt(options: HostOptions, runtime: string, spec: ContainerSpec): Promise<HostSandbox | undefined> {
+    const shim = await Shim.find(spec.runDir);
+    if (shim === undefined) return undefined;
+    const sandbox = new HostSandbox(options, runtime, spec, shim);
+    shim.expectExit(spec.init.proc, spec.init.exitPath);
+    const known = await shim.refresh();
+    sandbox.#pid = known.get(spec.init.proc)?.pid ?? 0;
+    return sandbox;
+  }
+
+  attach(proc: number, streams: Streams, tty: boolean): Promise<Attachment> {
+    return this.#shim.attach(proc, streams, tty);
+  }
+
+  async start(): Promise<number> {
+    const spec = this.#spec;
+    this.#shim.expectExit(spec.init.proc, spec.init.exitPath);
+    const process = await this.#prepareBundle();
+    const args = this.#runtimeArguments('run', ['--bundle', spec.runDir, ...this.#common(spec.init, 'init'), spec.id]);
+    this.#pid = await this.#launch(spec.init, 'init', args, process.args, (fields) =>
+      fields.addAll(Tag.CLEANUP_ARG, this.#runtimeArguments('delete', ['--force', spec.id])),
+    );
+    return this.#pid;
+  }
+
+  async exec(process: ProcessSpec): Promise<number> {
+    this.#shim.expectExit(process.proc, process.exitPath);
+    const name = `exec-${String(process.proc)}`;
+    const user = await this.#resolveUser(process);
+    const composed = composeProcess(this.#spec, process, user, this.#options.ceilings.rlimits, this.#options.ceilings.capabilities);
+    const file = join(this.#spec.runDir, `${name}.json`);
+    await writeFile(file, specJson(composed), { mode: 0o600 });
+    const args = this.#runtimeArguments('exec', ['--process', file, ...this.#common(process, name), this.#spec.id]);
+    return this.#launch(process, name, args, process.args, (fields) => fields.add(Tag.JOIN, this.#spec.init.proc));
+  }
+
+  async signal(proc: number, signal: number, all: boolean): Promise<void> {
+    await this.#shim.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, signal).add(Tag.ALL, all), proc);
+  }
+
+  async resize(proc: number, rows: number, columns: number): Promise<void> {
+    await this.#shim.request(FrameType.RESIZE, new FieldsBuilder().add(Tag.ROWS, rows).add(Tag.COLS, columns), proc);
+  }
+
+  pause(paused: boolean): Promise<void> {
+    return freezeCgroup(this.#cgroup, paused);
+  }
+
+  exit(proc: number): Promise<ProcessExit> {
+    return this.#shim.exit(proc);
+  }
+
+  async releaseProcess(proc: number): Promise<void> {
+    if (this.#shim.alive) await this.#shim.request(FrameType.RELEASE, undefined, proc).catch(ignoreGone);
+  }
+
+  async memory(): Promise<SandboxMemory> {
+    const [container, shim] = await Promise.all([cgroupMemory(this.#cgroup), this.#shim.pid().then(privateMemory)]);
+    return { own: (container ?? 0) + shim };
+  }
+
+  async release(): Promise<void> {
+    const spec = this.#spec;
+    if (this.#shim.alive) await this.#shim.request(FrameType.RELEASE, undefined, spec.init.proc, RUNTIME_MS).catch(ignoreGone);
+    this.#shim.disconnect();
+    await HostSandbox.sweep(spec);
+  }
+
+  /** Removes what a container left, whether its shim was there to help or not. */
+  static async sweep(spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
+    await removeCgroup(cgroupName(spec.id));
+    await rm(spec.runDir, { recursive: true, force: true });
+  }
+
+  get #cgroup(): string {
+    return cgroupName(this.#spec.id);
+  }
+
+  #runtimeArguments(verb: string, args: readonly string[]): string[] {
+    return [this.#runtime, '--root', join(this.#options.runtimeRoot, this.#runtime.replaceAll('/', '_')), verb, ...args];
+  }
+
+  #common(process: ProcessSpec, name: string): string[] {
+    const { runDir } = this.#spec;
+    return ['--detach', '--pid-file', join(runDir, `${name}.pid`), ...(process.tty ? ['--console-socket', join(runDir, `${name}.tty`)] : [])];
+  }
+
+  /** Network, root filesystem and config.json; everything but the last is under way in the shim at once. */
+  async #prepareBundle(): Promise<OciProcess> {
+    const spec = this.#spec;
+    const rootfs = join(spec.runDir, 'rootfs');
+    const netns = join(spec.runDir, 'netns');
+    const overlay = overlayOptions(spec.layers, join(spec.rootDir, 'upper'), join(spec.rootDir, 'work'));
+    const mount = new FieldsBuilder().add(Tag.SOURCE, 'overlay').add(Tag.TARGET, rootfs).add(Tag.FSTYPE, 'overlay').add(Tag.FLAGS, 0).add(Tag.DATA, overlay);
+    const [, user, , version] = await Promise.all([
+      this.#shim.request(FrameType.MOUNT, mount),
+      this.#resolveUser(spec.init),
+      this.#setUpNetwork(netns),
+      cgroupVersion(),
+    ]);
+    const process = composeProcess(spec, spec.init, user, this.#options.ceilings.rlimits, this.#options.ceilings.capabilities);
+    const init: OciProcess = spec.runInit ? { ...process, args: ['/sbin/docker-init', 'init', '--', ...process.args] } : process;
+    const config = composeSpec(spec, init, {
+      rootfs,
+      netns,
+      cgroupsPath: `/${this.#cgroup}`,
+      cgroupVersion: version,
+      ceilings: this.#options.ceilings.rlimits,
+      fileSource: (source) => (source === 'init' ? this.#options.agentPath : source),
+    });
+    await writeFile(join(spec.runDir, 'config.json'), specJson(config), { mode: 0o600 });
+    return process;
+  }
+
+  async #resolveUser(process: ProcessSpec): Promise<{ uid: number; gid: number; groups: number[]; home: string }> {
+    const fields = new FieldsBuilder().add(Tag.ROOT, join(this.#spec.runDir, 'rootfs')).add(Tag.USER, process.user).addAll(Tag.GROUP_ADD, process.groupAdd);
+    const answer: Fields = await this.#shim.request(FrameType.RESOLVE_USER, fields);
+    return {
+      uid: answer.number(Tag.UID) ?? 0,
+      gid: answer.number(Tag.GID) ?? 0,
+      groups: answer.numbers(Tag.GROUP),
+      home: answer.string(Tag.HOME) ?? '/',
+    };
+  }
+
+  async #setUpNetwork(netns: string): Promise<void> {
+    const { network } = this.#spec;
+    const fields = new FieldsBuilder().add(Tag.NETNS, netns);
+    if (network === undefined) {
+      await this.#shim.request(FrameType.NET_LOOPBACK, fields);
+      return;
+    }
+    fields
+      .add(Tag.HOST_IF, network.hostInterface)
+      .add(Tag.IFNAME, network.interfaceName)
+      .add(Tag.MAC, Buffer.from(network.mac.replaceAll(':', ''), 'hex'))
+      .addAll(Tag.ADDRESS, network.addresses)
+      .addAll(Tag.GATEWAY, network.gateways)
+      .add(Tag.BRIDGE, network.bridge)
+      .add(Tag.MTU, network.mtu);
+    await this.#shim.request(FrameType.NET_VETH, fields);
+  }
+
+  async #launch(process: ProcessSpec, name: string, args: readonly string[], command: readonly string[], more: (fields: FieldsBuilder) => void): Promise<number> {
+    const { runDir } = this.#spec;
+    const fields = stdioFields(process)
+      .addAll(Tag.ARG, args)
+      .add(Tag.PID_FILE, join(runDir, `${name}.pid`))
+      .addAll(Tag.CGROUP, await cgroupDirectories(this.#cgroup))
+      .add(Tag.CONSOLE_SOCKET, process.tty ? join(runDir, `${name}.tty`) : undefined);
+    more(fields);
+    try {
+      const answer = await this.#shim.request(FrameType.START_RUNTIME, fields, process.proc, RUNTIME_MS);
+      return answer.number(Tag.PID) ?? 0;
+    } catch (error) {
+      if (error instanceof AgentError && error.agentCode === 'runtime') {
+        throw classifyRuntimeError(error.message, command[0] ?? '', process === this.#spec.init ? 'create' : 'exec');
+      }
+      throw error;
+    }
+  }
+}
+
+function cgroupName(id: string): string {
+  return `abode/${id}`;
+}
+
+/** A shim that is gone has released everything already. */
+function ignoreGone(error: unknown): void {
+  if (error instanceof AgentError || (error instanceof Error && 'code' in error && error.code === 'unavailable')) return;
+  throw error;
+}
+
+/** Numbers of signal names, as Docker takes them: `TERM`, `SIGTERM`, `15`. */
+export function signalNumber(name: string): number | undefined {
+  if (/^\d+$/.test(name)) {
+    const number = Number(name);
+    return number >= 1 && number <= 64 ? number : undefined;
+  }
+  const upper = name.toUpperCase();
+  const full = upper.startsWith('SIG') ? upper : `SIG${upper}`;
+  const realtime = /^SIGRTMIN(?:\+(\d+))?$/.exec(full);
+  if (realtime !== null) return 34 + Number(realtime[1] ?? 0);
+  return (constants.signals as Record<string, number>)[full];
+}
