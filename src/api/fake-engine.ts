@@ -197,8 +197,9 @@ export class FakeEngine implements ContainerEngine {
     this.calls.push(`stop ${JSON.stringify(options)}`);
     const record = this.get(reference);
     if (record.state.status !== 'running') throw new AbodeError('not-modified', 'not running');
-    await this.#process(record.id).end(137);
-    await this.#process(record.id).exited;
+    const process = this.#process(record.id);
+    await process.end(137);
+    await process.exited;
   }
 
   async restart(reference: string, options: { signal?: string; timeout?: number }): Promise<void> {

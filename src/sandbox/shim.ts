@@ -118,6 +118,17 @@ export class Shim {
     return ShimAttachment.attach(connection, proc, streams, tty);
   }
 
+  /** Resolves when the shim has ended, or has not by the deadline. */
+  async gone(deadlineMs: number): Promise<boolean> {
+    if (this.#connection.closed) return true;
+    const closed = new Promise<true>((resolve) => {
+      this.#connection.once('close', () => {
+        resolve(true);
+      });
+    });
+    return withDeadline(closed, deadlineMs, 'the end of the shim').catch(() => false);
+  }
+
   disconnect(): void {
     this.#connection.close();
   }

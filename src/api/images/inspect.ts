@@ -49,8 +49,11 @@ function describeImageConfig({ config }: ImageRecord): object {
     Volumes: config.Volumes ?? null,
     WorkingDir: config.WorkingDir ?? '',
     Entrypoint: config.Entrypoint ?? null,
-    OnBuild: null,
+    OnBuild: config.OnBuild ?? null,
     Labels: config.Labels ?? null,
     ...(config.StopSignal !== undefined && { StopSignal: config.StopSignal }),
+    ...(config.StopTimeout !== undefined && { StopTimeout: config.StopTimeout }),
+    ...(config.Healthcheck && { Healthcheck: config.Healthcheck }),
+    ...(config.Shell && { Shell: config.Shell }),
   };
 }

@@ -1,0 +1,65 @@
+/** A running QEMU below its shim: started from a plan, asked through the guest's agent and QMP. */
+import { randomBytes } from 'node:crypto';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { type Fields, FieldsBuilder, fdOpen, Tag } from '../../agent-client/fields.ts';
+import { FrameType } from '../../agent-client/frame.ts';
+import { AbodeError } from '../../base/errors.ts';
+import { type Shim } from '../shim.ts';
+import { type MachinePlan, vmStartFields } from './qemu.ts';
+
+const Reply = Type.Object({ return: Type.Optional(Type.Unknown()), error: Type.Optional(Type.Object({ class: Type.String(), desc: Type.String() })) });
+
+const QEMU_MS = 30_000;
+
+export class Machine {
+  readonly shim: Shim;
+
+  constructor(shim: Shim) {
+    this.shim = shim;
+  }
+
+  /** Starts QEMU. Requests to the guest may follow at once: they wait until its agent is there. */
+  async launch(plan: MachinePlan): Promise<void> {
+    await this.shim.request(FrameType.VM_START, vmStartFields(plan), 0, QEMU_MS);
+  }
+
+  /** Resolves when the guest's agent has answered. */
+  async guest(deadlineMs: number): Promise<void> {
+    await this.shim.request(FrameType.GUEST, new FieldsBuilder().add(Tag.GRACE, deadlineMs), 0, deadlineMs + 5000);
+  }
+
+  request(type: FrameType, fields?: FieldsBuilder, proc = 0, deadlineMs?: number): Promise<Fields> {
+    return this.shim.request(type, fields, proc, deadlineMs);
+  }
+
+  /** One QMP command; `files` are opened by the shim and passed along. */
+  async qmp(execute: string, args: object = {}, files: ReadonlyArray<{ path: string; flags: number }> = []): Promise<unknown> {
+    const fields = new FieldsBuilder().add(Tag.LINE, JSON.stringify({ execute, arguments: args }));
+    fields.addAll(
+      Tag.FD_OPEN,
+      files.map(({ path, flags }) => fdOpen(0, flags, path)),
+    );
+    const answer = await this.shim.request(FrameType.QMP, fields, 0, QEMU_MS);
+    const reply: unknown = JSON.parse(answer.string(Tag.LINE) ?? '{}');
+    if (!Value.Check(Reply, reply)) throw new AbodeError('internal', `QEMU answered ${execute} with something that is no QMP reply`);
+    if (reply.error !== undefined) throw new AbodeError('internal', `QEMU refused ${execute}: ${reply.error.desc}`);
+    return reply.return;
+  }
+
+  /** Makes a clone somebody: entropy, clock, names. Must be the first request to a guest. */
+  identify(hostname: string, machineId: string, reseed = true): Promise<Fields> {
+    const fields = new FieldsBuilder()
+      .add(Tag.ENTROPY, reseed ? randomBytes(64) : undefined)
+      .add(Tag.TIME, BigInt(Date.now()) * 1_000_000n)
+      .add(Tag.MACHINE_ID, machineId)
+      .add(Tag.HOSTNAME, hostname);
+    return this.request(FrameType.IDENTITY, fields);
+  }
+
+  /** Powers the guest off, or kills it after `graceMs`; 0 kills at once. */
+  async shutDown(graceMs: number): Promise<void> {
+    if (this.shim.alive) await this.shim.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, graceMs)).catch(() => undefined);
+    await this.shim.gone(graceMs + 5000);
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * A few machine shapes, not one for each `-m` and `--cpus`: each needs a template of its own, and memory that a guest never touches costs
+ * nothing. The guest's cgroup holds the exact limits.
+ */
+export interface Shape {
+  readonly memory: number; // bytes
+  readonly cpus: number;
+}
+
+const MIB = 1 << 20;
+const MEMORY = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536].map((mebibytes) => mebibytes * MIB);
+const CPUS = [1, 2, 4, 8, 16, 32];
+
+/** What the guest's kernel and agent take of the machine's memory. */
+export const GUEST_OVERHEAD: number = 96 * MIB;
+/** What QEMU itself needs on the host beside the guest's memory: code, translation buffers, device state. */
+export const QEMU_OVERHEAD: number = 256 * MIB;
+
+/** The smallest shape in which a container gets these limits; 0 stands for none, which is the smallest machine but with a gigabyte. */
+export function chooseShape(memory: number, microCpus: number): Shape {
+  const wanted = memory > 0 ? memory + GUEST_OVERHEAD : 1024 * MIB;
+  const cpus = Math.max(1, Math.ceil(microCpus / 1_000_000));
+  return {
+    memory: MEMORY.find((size) => size >= wanted) ?? Math.ceil(wanted / (1024 * MIB)) * 1024 * MIB,
+    cpus: CPUS.find((count) => count >= cpus) ?? cpus,
+  };
+}

@@ -1,0 +1,224 @@
+/**
+ * Templates: a machine booted once to its agent's "ready", its RAM and device state kept, and every VM made from it copy-on-write. A
+ * template is known by a hash of all that went into it, so that a change of any of it makes another one.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { closeSync } from 'node:fs';
+import { Type } from 'typebox';
+import { Value } from 'typebox/value';
+import { AbodeError, messageOf } from '../../base/errors.ts';
+import { writeFileAtomic } from '../../base/files.ts';
+import type { Log } from '../../base/log.ts';
+import { run } from '../../base/process.ts';
+import { Shim } from '../shim.ts';
+import { DATA_DISK_BYTES, IMAGE_DISK_BYTES } from './data-disk.ts';
+import type { GuestFiles } from './guest-files.ts';
+import { Machine } from './machine.ts';
+import { IGNORE_SHARED, type MachinePlan, type MachineType, QEMU, STATE_FD, vmStartFields } from './qemu.ts';
+import { TemplateMemory } from './template-memory.ts';
+
+/** What a clone is made from. */
+export interface Template {
+  readonly memory: string;
+  readonly state: string;
+  /** Bytes of host memory that all clones together share. */
+  readonly bytes: number;
+}
+
+export interface TemplateOptions {
+  /** Templates on the disk. */
+  readonly root: string;
+  readonly runDir: string;
+  readonly agentPath: string;
+  readonly guest: GuestFiles;
+  readonly uid: number;
+  readonly groups: readonly number[];
+  readonly log: Log;
+  readonly onProgress: (message: string) => void;
+}
+
+/** A boot takes seconds under software emulation; a busy machine gets more. */
+const BOOT_MS = 120_000;
+const MIGRATE_MS = 60_000;
+
+const Meta = Type.Object({ memoryHash: Type.String(), stateHash: Type.String(), size: Type.Integer() });
+
+export class Templates {
+  readonly #options: TemplateOptions;
+  readonly #ready = new Map<string, Promise<Template>>();
+  readonly #memories: TemplateMemory[] = [];
+
+  constructor(options: TemplateOptions) {
+    this.#options = options;
+  }
+
+  /** Bytes of host memory that loaded templates hold. */
+  get bytes(): number {
+    return this.#memories.reduce((sum, memory) => sum + memory.bytes, 0);
+  }
+
+  /** Loads it, or boots and saves it; callers of the same type wait for one another. */
+  async get(type: MachineType): Promise<Template> {
+    const key = await this.#key(type);
+    let template = this.#ready.get(key);
+    if (template === undefined) {
+      template = this.#obtain(key, type);
+      this.#ready.set(key, template);
+      template.catch(() => {
+        this.#ready.delete(key);
+      });
+    }
+    return template;
+  }
+
+  async #obtain(key: string, type: MachineType): Promise<Template> {
+    const directory = join(this.#options.root, key);
+    const loaded = await this.#load(directory).catch((error: unknown) => {
+      this.#options.log.warn({ template: key, error: messageOf(error) }, 'the saved template cannot be used, it is made again');
+      return undefined;
+    });
+    return loaded ?? this.#build(directory, key, type);
+  }
+
+  async #load(directory: string): Promise<Template | undefined> {
+    const text = await readFile(join(directory, 'meta.json'), 'utf8').catch(() => undefined);
+    if (text === undefined) return undefined;
+    const meta: unknown = JSON.parse(text);
+    if (!Value.Check(Meta, meta)) throw new AbodeError('internal', `${directory}/meta.json is malformed`);
+    const state = join(directory, 'state');
+    const stateHash = await hashFile(state);
+    if (stateHash !== meta.stateHash) throw new AbodeError('internal', `${state} is not what was saved`);
+    return this.#keep(await TemplateMemory.load(join(directory, 'memory'), meta.size, meta.memoryHash), state);
+  }
+
+  #keep(memory: TemplateMemory, state: string): Template {
+    this.#memories.push(memory);
+    return { memory: memory.path, state, bytes: memory.bytes };
+  }
+
+  async #build(directory: string, key: string, type: MachineType): Promise<Template> {
+    const { log, onProgress, root } = this.#options;
+    const started = performance.now();
+    onProgress(`making the VM template ${key.slice(0, 12)} (first use: the guest boots once, under ${type.accelerator})`);
+    const work = join(root, `${key}.tmp`);
+    await rm(work, { recursive: true, force: true });
+    await mkdir(work, { recursive: true, mode: 0o700 });
+    const { fd, path } = TemplateMemory.create(type.shape.memory);
+    let memory: TemplateMemory;
+    try {
+      await this.#boot(work, key, type, path);
+      memory = TemplateMemory.seal(fd);
+    } catch (error) {
+      closeSync(fd);
+      await rm(work, { recursive: true, force: true });
+      throw error;
+    }
+    const memoryHash = await memory.save(join(work, 'memory'), type.shape.memory);
+    const stateHash = await hashFile(join(work, 'state'));
+    await writeFileAtomic(join(work, 'meta.json'), JSON.stringify({ memoryHash, stateHash, size: type.shape.memory }));
+    await rm(directory, { recursive: true, force: true });
+    await rename(work, directory);
+    const milliseconds = Math.round(performance.now() - started);
+    log.info({ template: key, milliseconds, bytes: memory.bytes }, 'template made');
+    onProgress(`the VM template is ready after ${(milliseconds / 1000).toFixed(1)} s`);
+    return this.#keep(memory, join(directory, 'state'));
+  }
+
+  /** Boots to "ready", stops, saves the device state; the RAM is what the memory file holds then. */
+  async #boot(work: string, key: string, type: MachineType, memory: string): Promise<void> {
+    const { agentPath, runDir, guest, uid, groups } = this.#options;
+    const data = join(work, 'placeholder-data');
+    const image = join(work, 'placeholder-image');
+    await Promise.all([sparse(data, DATA_DISK_BYTES), sparse(image, IMAGE_DISK_BYTES)]);
+    const shim = await Shim.spawn(agentPath, join(runDir, `t-${key.slice(0, 16)}`));
+    const machine = new Machine(shim);
+    try {
+      const plan: MachinePlan = {
+        name: 'abode-template',
+        type,
+        origin: { kind: 'boot', guest, template: { memory, state: join(work, 'state') } },
+        tap: type.network ? { name: `abt-${key.slice(0, 10)}`, bridge: undefined, mtu: 1500 } : undefined,
+        dataDisk: data,
+        imageDisks: Array.from({ length: type.imageSlots }, () => image),
+        uid,
+        gid: uid,
+        groups,
+        cgroups: [],
+        consolePath: join(work, 'console'),
+      };
+      await machine.launch(plan);
+      await machine.guest(BOOT_MS);
+      await machine.qmp('stop');
+      await machine.qmp('migrate-set-capabilities', { capabilities: [{ capability: 'x-ignore-shared', state: true }] });
+      await machine.qmp('migrate', { uri: `fd:${String(STATE_FD)}` });
+      await migrated(machine);
+    } finally {
+      await machine.shutDown(0);
+      shim.disconnect();
+      await rm(join(runDir, `t-${key.slice(0, 16)}`), { recursive: true, force: true });
+    }
+    await Promise.all([rm(data, { force: true }), rm(image, { force: true })]);
+  }
+
+  /** Everything that a clone must have in common with what was saved. */
+  async #key(type: MachineType): Promise<string> {
+    const plan: MachinePlan = {
+      name: '',
+      type,
+      origin: { kind: 'boot', guest: { ...this.#options.guest, kernel: '', initramfs: '' }, template: { memory: '', state: '' } },
+      tap: undefined,
+      dataDisk: '',
+      imageDisks: Array.from({ length: type.imageSlots }, () => ''),
+      uid: 0,
+      gid: 0,
+      groups: [],
+      cgroups: [],
+      consolePath: '',
+    };
+    const parts = [await qemuVersion(), this.#options.guest.hash, IGNORE_SHARED, vmStartFields(plan).build().toString('hex'), type.network ? 'network' : 'none'];
+    return createHash('sha256').update(parts.join('\0')).digest('hex');
+  }
+
+  close(): void {
+    for (const memory of this.#memories.splice(0)) memory.close();
+    this.#ready.clear();
+  }
+}
+
+const MigrationStatus = Type.Object({ status: Type.Optional(Type.String()), 'error-desc': Type.Optional(Type.String()) });
+
+/** Saving takes some 10 ms; QEMU tells its end only to those who ask. */
+async function migrated(machine: Machine): Promise<void> {
+  const end = Date.now() + MIGRATE_MS;
+  for (;;) {
+    const info = await machine.qmp('query-migrate');
+    if (!Value.Check(MigrationStatus, info)) throw new AbodeError('internal', 'QEMU answered query-migrate with something else');
+    if (info.status === 'completed') return;
+    if (info.status === 'failed' || info.status === 'cancelled' || Date.now() > end) {
+      throw new AbodeError('internal', `QEMU could not save the template's state: ${info.status ?? 'no status'} ${info['error-desc'] ?? ''}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+let version: Promise<string> | undefined;
+
+/** QEMU's version and the identity of its file: an update within a version counts too. */
+export function qemuVersion(): Promise<string> {
+  version ??= Promise.all([run(QEMU, ['--version']), stat(QEMU)]).then(([{ stdout }, file]) => `${stdout.split('\n')[0] ?? ''} ${String(file.size)} ${String(file.mtimeMs)}`);
+  return version;
+}
+
+async function sparse(path: string, bytes: number): Promise<void> {
+  const file = await open(path, 'w', 0o600);
+  await file.truncate(bytes);
+  await file.close();
+}
+
+async function hashFile(path: string): Promise<string> {
+  return createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
+}
