@@ -249,4 +249,4 @@ static void consumed(struct proc *proc, size_t size)
 		clients_resume_input(proc->id);
 }
 
-const struct sink client_sink = {.data = send_data, .eof = send_eof, .exit = send_exit, .room = room, .consumed = consumed};
+const struct sink client_sink = {.keeps_records = true, .data = send_data, .eof = send_eof, .exit = send_exit, .room = room, .consumed = consumed};

@@ -171,7 +171,7 @@ static void on_frame(struct connection *connection, const struct frame *frame)
 		start_process(frame);
 		return;
 	case FRAME_STATE:
-		request_state(connection, frame, "running");
+		request_state(connection, frame, "running", 0);
 		return;
 	case FRAME_SHUTDOWN:
 		shut_down(frame);

@@ -43,6 +43,7 @@ struct proc {
 
 /* What becomes of a process's output and end. */
 struct sink {
+	bool keeps_records; /* on the host: the log and the exit record are written here */
 	void (*data)(struct proc *proc, enum stream stream, const uint8_t *data, size_t size);
 	void (*eof)(struct proc *proc, enum stream stream);
 	void (*exit)(struct proc *proc);

@@ -95,7 +95,7 @@ static void put_u32(uint8_t *p, uint32_t number)
 		p[i] = (uint8_t)(number >> (8 * i));
 }
 
-void request_state(struct connection *connection, const struct frame *request, const char *sandbox_state)
+void request_state(struct connection *connection, const struct frame *request, const char *sandbox_state, pid_t sandbox_pid)
 {
 	struct builder answer = {0};
 	for (struct proc *proc = proc_first(); proc; proc = proc->next) {
@@ -111,6 +111,8 @@ void request_state(struct connection *connection, const struct frame *request, c
 		builder_bytes(&answer, TAG_STATE_ENTRY, entry, sizeof entry);
 	}
 	builder_number(&answer, TAG_PID, (uint64_t)getpid());
+	if (sandbox_pid > 0)
+		builder_number(&answer, TAG_PID, (uint64_t)sandbox_pid);
 	builder_string(&answer, TAG_SANDBOX_STATE, sandbox_state);
 	connection_answer(connection, request, &answer);
 }

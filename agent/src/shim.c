@@ -135,7 +135,7 @@ static void on_request(struct client *client, const struct frame *request)
 		client_attach(client, request);
 		return;
 	case FRAME_STATE:
-		request_state(connection, request, vm_state());
+		request_state(connection, request, vm_state(), vm_pid());
 		return;
 	case FRAME_SHUTDOWN: {
 		struct builder answer = {0};

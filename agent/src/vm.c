@@ -33,6 +33,7 @@ static bool shutdown_asked, protocol_broken;
 static char protocol_message[512];
 static struct timer kill_timer;
 
+pid_t vm_pid(void) { return state == RUNNING ? qemu.pid : 0; }
 bool vm_running(void) { return state == RUNNING; }
 const char *vm_state(void) { return state == NONE ? "none" : state == RUNNING ? "running" : "exited"; }
 

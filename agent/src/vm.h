@@ -5,6 +5,8 @@
 
 void vm_init(void);
 bool vm_running(void);
+/* QEMU's process, 0 when it does not run. */
+pid_t vm_pid(void);
 /* `none`, `running` or `exited`. */
 const char *vm_state(void);
 /* Carries out, or passes to the guest, what is for the VM; false when the request is the shim's own. */

@@ -19,7 +19,7 @@ export function archiveError(error: unknown): AbodeError {
 function reasonOf(error: unknown): string | undefined {
   const message = messageOf(error);
   if (hasErrno(error, 'Z_BUF_ERROR', 'ZSTD_error_srcSize_wrong') || message === 'Unexpected end of data') return 'unexpected EOF';
-  if (message.startsWith('Invalid tar header') || message.startsWith('Invalid format')) return 'archive/tar: invalid tar header';
+  if (message.startsWith('Invalid tar header') || message.startsWith('Invalid format') || message === 'Header exceeds max size') return 'archive/tar: invalid tar header';
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return /^(Z_|ZSTD_)/.test(code) ? message : undefined;
 }

@@ -3,14 +3,15 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { type Headers, pack } from 'tar-stream';
+import { type Header, pack } from 'tar-stream';
 import { pino } from 'pino';
 import { Database } from '../state/database.ts';
 import type { Progress } from './api.ts';
 import { digestOf, hexOf } from './digest.ts';
 import { ImageStore, type ImageStoreOptions } from './store.ts';
 
-export interface Entry extends Omit<Headers, 'size'> {
+export interface Entry extends Partial<Omit<Header, 'size'>> {
+  readonly name: string;
   readonly content?: string | Buffer;
 }
 

@@ -5,12 +5,13 @@ export function compilePathPattern(pattern: string): (text: string) => boolean {
   let source = '';
   let at = 0;
   const bad = (): Error => invalid('syntax error in pattern');
-  const literal = (): string => {
+  /** The code point of a character that stands for itself. */
+  const literal = (): number => {
     if (pattern[at] === '\\') at += 1;
-    const character = String.fromCodePoint(pattern.codePointAt(at) ?? 0);
-    if (at >= pattern.length) throw bad();
-    at += character.length;
-    return character.replace(/[\\^$.*+?()[\]{}|/-]/, '\\$&');
+    const point = pattern.codePointAt(at);
+    if (point === undefined) throw bad();
+    at += String.fromCodePoint(point).length;
+    return point;
   };
   const range = (): string => {
     let set = '';
@@ -28,7 +29,7 @@ export function compilePathPattern(pattern: string): (text: string) => boolean {
         high = literal();
       }
       // An empty range matches nothing in Go and is an error in a regular expression.
-      if (plain(low) <= plain(high)) set += `${low}-${high}`;
+      if (low <= high) set += `${escape(low)}-${escape(high)}`;
     }
     at += 1;
     if (set === '') return '(?!)';
@@ -47,11 +48,11 @@ export function compilePathPattern(pattern: string): (text: string) => boolean {
       at += 1;
       source += range();
     } else {
-      source += literal();
+      source += escape(literal());
     }
   }
   const expression = new RegExp(`^${source}$`, 'su');
   return (text) => expression.test(text);
 }
 
-const plain = (escaped: string): number => escaped.replace(/^\\/, '').codePointAt(0) ?? 0x5c;
+const escape = (point: number): string => `\\u{${point.toString(16)}}`;

@@ -49,14 +49,18 @@ export function withDefaultTag(reference: Reference): Reference {
 export function familiarName({ domain, path }: Reference): string {
   if (domain !== DEFAULT_DOMAIN) return `${domain}/${path}`;
   const short = path.startsWith(OFFICIAL) ? path.slice(OFFICIAL.length) : path;
-  // library/a/b would be read as a/b: only what stays official may be shortened.
-  return short.includes('/') ? path : short;
+  // library/a/b would be read as a/b, and docker.io/a.b/c as a name on a.b: only what is read back may be shortened.
+  return [short, path].find((text) => isSame(splitDomain(text), path)) ?? `${domain}/${path}`;
 }
 
 export function familiarString(reference: Reference): string {
   const tag = reference.tag === undefined ? '' : `:${reference.tag}`;
   const digest = reference.digest === undefined ? '' : `@${reference.digest}`;
   return `${familiarName(reference)}${tag}${digest}`;
+}
+
+function isSame(split: { domain: string; remainder: string }, path: string): boolean {
+  return split.domain === DEFAULT_DOMAIN && split.remainder === path;
 }
 
 /** A first component is a registry only when it cannot be a user's name. */

@@ -63,14 +63,14 @@ test('limits hold', async (t) => {
 });
 
 test('an extended header without end is not kept in memory', async (t) => {
-  const header = (await tarOf({ name: 'x', type: 'pax-global-header' as 'file', content: Buffer.alloc(600) })).subarray(0, 512);
+  const header = (await tarOf({ name: 'x', content: Buffer.alloc(600) })).subarray(0, 512);
   const huge = Buffer.from(header);
   huge.write('x', 156); // type: extended header
   huge.write('77777777777\0', 124); // size: 8 GiB
   huge.fill(' ', 148, 156);
   const sum = huge.reduce((total, byte) => total + byte, 0);
   huge.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
-  await assert.rejects(fill(t, Buffer.concat([huge, Buffer.alloc(16 << 20, 'x')])), { code: 'invalid', message: /header field too long/ });
+  await assert.rejects(fill(t, Buffer.concat([huge, Buffer.alloc(16 << 20, 'x')])), { code: 'invalid', message: /invalid tar header/ });
 });
 
 test('a broken archive is an error in Docker\'s words', async (t) => {

@@ -7,7 +7,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { extract } from 'tar-stream';
 import { invalid } from '../base/errors.ts';
-import { archiveError, corrupt } from './archive-error.ts';
+import { archiveError } from './archive-error.ts';
 import { writeChunk } from './write-chunk.ts';
 
 type Entry = { readonly kind: 'file'; readonly path: string; readonly size: number } | { readonly kind: 'link'; readonly target: string };
@@ -19,8 +19,6 @@ export interface SpoolLimits {
 
 const MAX_TEXT = 8 << 20;
 const MAX_LINKS = 16;
-/** tar-stream keeps a whole extended header in memory: this much input without an entry is none that a tool wrote. */
-const MAX_HEADER = 4 << 20;
 
 export class Spool {
   readonly #entries: ReadonlyMap<string, Entry>;
@@ -77,13 +75,15 @@ export class Spool {
 async function writeEntries(archive: AsyncIterable<Buffer>, directory: string, limits: SpoolLimits): Promise<Map<string, Entry>> {
   const entries = new Map<string, Entry>();
   const tar = extract();
-  const input = new Input(archive);
-  const feeding = input.feed(tar);
+  let failure: Error | undefined;
+  tar.on('error', (error: Error) => {
+    failure ??= error;
+  });
+  const feeding = feed(archive, tar);
   let seen = 0;
   let bytes = 0;
   try {
     for await (const entry of tar) {
-      input.progress();
       const { name, type, linkname, size = 0 } = entry.header;
       seen += 1;
       if (seen > limits.maxEntries) throw invalid(`the archive holds more than ${String(limits.maxEntries)} files`);
@@ -94,59 +94,40 @@ async function writeEntries(archive: AsyncIterable<Buffer>, directory: string, l
         bytes += size;
         if (bytes > limits.maxBytes) throw invalid(`the archive holds more than ${String(limits.maxBytes)} bytes`);
         const path = join(directory, String(seen));
-        await writeEntry(path, entry as AsyncIterable<Uint8Array>, input);
+        await writeEntry(path, entry as AsyncIterable<Uint8Array>);
         entries.set(key, { kind: 'file', path, size });
       } else {
         entry.resume();
       }
     }
   } catch (error) {
-    // The input's own error comes first: the tar's is then only that it was cut off.
-    throw input.error ?? error;
-  } finally {
     tar.destroy();
-    await feeding;
+    // The first cause: the input's own error, then the parser's; an entry only tells that it was cut off.
+    throw (await feeding) ?? failure ?? error;
   }
-  if (input.error !== undefined) throw input.error;
+  const cause = await feeding;
+  if (cause !== undefined) throw cause;
   return entries;
 }
 
-async function writeEntry(path: string, content: AsyncIterable<Uint8Array>, input: Input): Promise<void> {
+async function writeEntry(path: string, content: AsyncIterable<Uint8Array>): Promise<void> {
   await using file = await open(path, 'wx', 0o600);
   for await (const chunk of content) {
-    input.progress();
     let at = 0;
     while (at < chunk.length) at += (await file.write(chunk, at)).bytesWritten;
   }
 }
 
-/** Feeds the parser, and stops when it only swallows. */
-class Input {
-  error: Error | undefined;
-  #fed = 0;
-  #mark = 0;
-  readonly #source: AsyncIterable<Buffer>;
-
-  constructor(source: AsyncIterable<Buffer>) {
-    this.#source = source;
-  }
-
-  progress(): void {
-    this.#mark = this.#fed;
-  }
-
-  async feed(tar: ReturnType<typeof extract>): Promise<void> {
-    try {
-      for await (const chunk of this.#source) {
-        this.#fed += chunk.length;
-        if (this.#fed - this.#mark > MAX_HEADER && chunk.some((byte) => byte !== 0)) throw corrupt('archive/tar: header field too long');
-        if (!(await writeChunk(tar, chunk))) return;
-      }
-      tar.end(undefined);
-    } catch (error) {
-      this.error = archiveError(error);
-      tar.destroy(this.error);
-    }
+/** Feeds the parser; gives the source's own error, if there was one. */
+async function feed(source: AsyncIterable<Buffer>, tar: ReturnType<typeof extract>): Promise<Error | undefined> {
+  try {
+    for await (const chunk of source) if (!(await writeChunk(tar, chunk))) return undefined;
+    tar.end(undefined);
+    return undefined;
+  } catch (error) {
+    const cause = archiveError(error);
+    tar.destroy(cause);
+    return cause;
   }
 }
 

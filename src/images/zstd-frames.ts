@@ -39,35 +39,26 @@ async function feed(frame: ZstdDecompress, input: AsyncIterator<Buffer>, pending
     }
     const chunk = pending.chunk;
     fed += chunk.length;
-    const ended = await writeOrEnd(frame, chunk);
-    pending.chunk = undefined;
-    if (ended) {
-      const left = fed - frame.bytesWritten;
-      if (left > 0) pending.chunk = chunk.subarray(chunk.length - left);
-      return true;
-    }
+    await writeOrEnd(frame, chunk);
+    if (frame.errored !== null) return false;
+    // Whether the end or the write's own callback comes first is not certain; that a frame takes all but what follows it is.
+    const left = fed - frame.bytesWritten;
+    pending.chunk = left > 0 ? chunk.subarray(chunk.length - left) : undefined;
+    if (left > 0) return true;
     if (frame.destroyed) return false;
   }
 }
 
-/** True when the frame ended before it took the whole chunk. */
-function writeOrEnd(frame: ZstdDecompress, chunk: Buffer): Promise<boolean> {
+/** Resolves when the chunk was taken, as far as the frame goes. */
+function writeOrEnd(frame: ZstdDecompress, chunk: Buffer): Promise<void> {
   return new Promise((resolve) => {
-    const settle = (ended: boolean): void => {
-      frame.off('end', onEnd);
-      frame.off('close', onClose);
-      resolve(ended);
+    const settle = (): void => {
+      frame.off('end', settle);
+      frame.off('close', settle);
+      resolve();
     };
-    const onEnd = (): void => {
-      settle(true);
-    };
-    const onClose = (): void => {
-      settle(false);
-    };
-    frame.once('end', onEnd);
-    frame.once('close', onClose);
-    frame.write(chunk, () => {
-      settle(false);
-    });
+    frame.once('end', settle);
+    frame.once('close', settle);
+    frame.write(chunk, settle);
   });
 }

@@ -128,6 +128,11 @@ export interface SandboxMemory {
   readonly own: number; // bytes, private to this sandbox on the host
 }
 
+export interface ReleaseOptions {
+  /** The container stays: its writable layer must be whole. */
+  readonly keepData: boolean;
+}
+
 export interface Sandbox {
   /** Before `start` it sees every byte; may be called at any time. */
   attach(proc: number, streams: Streams, tty: boolean): Promise<Attachment>;
@@ -142,7 +147,7 @@ export interface Sandbox {
   /** Forgets an exec that ended. */
   releaseProcess(proc: number): Promise<void>;
   memory(): Promise<SandboxMemory>;
-  release(): Promise<void>;
+  release(options: ReleaseOptions): Promise<void>;
 }
 
 /** What a start that was refused has to say: Docker's exit codes 126 and 127 and its message. */

@@ -77,6 +77,25 @@ export class Shim {
     return withDeadline(this.#connection.request(type, fields, proc), deadlineMs, `the shim's answer in ${this.#directory}`);
   }
 
+  /** QEMU's process, of a shim that has one. */
+  async sandboxPid(): Promise<number> {
+    const answer = await this.request(FrameType.STATE);
+    return answer.numbers(Tag.PID)[1] ?? 0;
+  }
+
+  /** Waits a moment for what the shim says last: why its sandbox ended. */
+  async settled(): Promise<void> {
+    if (this.#reason !== '' || this.#connection.closed) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 500);
+      this.#connection.on('frame', (frame) => {
+        if (frame.type !== FrameType.SANDBOX_EXIT) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
   /** The shim's own process; 0 when it cannot be told. */
   async pid(): Promise<number> {
     const answer = await this.request(FrameType.STATE);

@@ -13,7 +13,7 @@ import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/s
 import { overlayOptions } from '../overlay.ts';
 import { stdioFields } from '../process-fields.ts';
 import { privateMemory } from '../process-memory.ts';
-import type { ContainerSpec, ProcessExit, ProcessSpec, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
+import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
 import { classifyRuntimeError } from '../start-error.ts';
 
@@ -111,7 +111,7 @@ export class HostSandbox implements Sandbox {
     return { own: (container ?? 0) + shim };
   }
 
-  async release(): Promise<void> {
+  async release(_options?: ReleaseOptions): Promise<void> {
     const spec = this.#spec;
     if (this.#shim.alive) await this.#shim.request(FrameType.RELEASE, undefined, spec.init.proc, RUNTIME_MS).catch(ignoreGone);
     this.#shim.disconnect();

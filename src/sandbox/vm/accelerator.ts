@@ -78,7 +78,7 @@ async function bootThroughKvm({ guest, agentPath, uid }: ProbeOptions): Promise<
       await machine.launch({
         name: 'abode-probe',
         type: { shape: { memory: 512 << 20, cpus: 1 }, accelerator: 'kvm', network: false, imageSlots: 0 },
-        origin: { kind: 'boot', guest, template: undefined },
+        origin: { kind: 'boot', guest, memory: undefined },
         tap: undefined,
         dataDisk: disk,
         imageDisks: [],

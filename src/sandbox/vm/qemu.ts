@@ -25,7 +25,7 @@ export interface Tap {
 
 /** How the machine comes to life. */
 export type Origin =
-  | { readonly kind: 'boot'; readonly guest: GuestFiles; /** A memory file that becomes a template's, and the file for its state; undefined: anonymous memory, nothing saved. */ readonly template: { readonly memory: string; readonly state: string } | undefined }
+  | { readonly kind: 'boot'; readonly guest: GuestFiles; /** A memory file that becomes a template's; undefined: anonymous memory. */ readonly memory: string | undefined }
   | { readonly kind: 'clone'; readonly memory: string; readonly state: string; readonly paused: boolean };
 
 export interface MachinePlan {
@@ -44,16 +44,11 @@ export interface MachinePlan {
   readonly consolePath: string;
 }
 
-/** A state file to be written by `migrate`. */
-export const STATE_FD = 7;
-
-const Fd = { serial: 3, qmp: 4, tap: 5, memory: 6, state: STATE_FD, kernel: 8, initramfs: 9, data: 20, image: 21 } as const;
+const Fd = { serial: 3, qmp: 4, tap: 5, memory: 6, state: 7, kernel: 8, initramfs: 9, data: 20, image: 21 } as const;
 
 // open(2)
 const O_RDONLY = 0;
 const O_RDWR = 2;
-const O_CREAT = 0o100;
-const O_TRUNC = 0o1000;
 
 /** What QEMU may read besides the descriptors that it gets: itself, its libraries, its firmware. */
 const READABLE = ['/usr/bin', '/usr/lib', '/usr/lib64', '/lib', '/lib64', '/usr/share/qemu', '/usr/share/seabios', '/etc/ld.so.cache', '/dev/urandom', '/dev/null'];
@@ -91,9 +86,7 @@ export function vmStartFields(plan: MachinePlan): FieldsBuilder {
       .add(Tag.FD_OPEN, fdOpen(Fd.initramfs, O_RDONLY, origin.guest.initramfs))
       .addAll(Tag.LANDLOCK_READ, [origin.guest.kernel, origin.guest.initramfs])
       .add(Tag.QMP_LINE, '{"execute":"qmp_capabilities"}');
-    if (origin.template !== undefined) {
-      fields.add(Tag.FD_OPEN, fdOpen(Fd.memory, O_RDWR, origin.template.memory)).add(Tag.FD_OPEN, fdOpen(Fd.state, O_RDWR | O_CREAT | O_TRUNC, origin.template.state));
-    }
+    if (origin.memory !== undefined) fields.add(Tag.FD_OPEN, fdOpen(Fd.memory, O_RDWR, origin.memory));
   } else {
     fields
       .add(Tag.FD_OPEN, fdOpen(Fd.memory, O_RDWR, origin.memory))
@@ -157,7 +150,7 @@ function originArguments(plan: MachinePlan): string[] {
   }
   return [
     '-object',
-    origin.template === undefined ? `memory-backend-ram,id=ram0,${size}` : `memory-backend-file,id=ram0,${size},mem-path=${memory},share=on`,
+    origin.memory === undefined ? `memory-backend-ram,id=ram0,${size}` : `memory-backend-file,id=ram0,${size},mem-path=${memory},share=on`,
     ...['-kernel', `/proc/self/fd/${String(Fd.kernel)}`],
     ...['-initrd', `/proc/self/fd/${String(Fd.initramfs)}`],
     ...['-append', 'console=ttyS0 quiet panic=-1 reboot=t no_timer_check random.trust_cpu=on rdinit=/init'],

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { closeSync } from 'node:fs';
+import { closeSync, constants } from 'node:fs';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { AbodeError, messageOf } from '../../base/errors.ts';
@@ -16,7 +16,7 @@ import { Shim } from '../shim.ts';
 import { DATA_DISK_BYTES, IMAGE_DISK_BYTES } from './data-disk.ts';
 import type { GuestFiles } from './guest-files.ts';
 import { Machine } from './machine.ts';
-import { IGNORE_SHARED, type MachinePlan, type MachineType, QEMU, STATE_FD, vmStartFields } from './qemu.ts';
+import { IGNORE_SHARED, type MachinePlan, type MachineType, QEMU, vmStartFields } from './qemu.ts';
 import { TemplateMemory } from './template-memory.ts';
 
 /** What a clone is made from. */
@@ -42,6 +42,7 @@ export interface TemplateOptions {
 /** A boot takes seconds under software emulation; a busy machine gets more. */
 const BOOT_MS = 120_000;
 const MIGRATE_MS = 60_000;
+const { O_CREAT, O_TRUNC, O_WRONLY } = constants;
 
 const Meta = Type.Object({ memoryHash: Type.String(), stateHash: Type.String(), size: Type.Integer() });
 
@@ -138,7 +139,7 @@ export class Templates {
       const plan: MachinePlan = {
         name: 'abode-template',
         type,
-        origin: { kind: 'boot', guest, template: { memory, state: join(work, 'state') } },
+        origin: { kind: 'boot', guest, memory },
         tap: type.network ? { name: `abt-${key.slice(0, 10)}`, bridge: undefined, mtu: 1500 } : undefined,
         dataDisk: data,
         imageDisks: Array.from({ length: type.imageSlots }, () => image),
@@ -150,9 +151,10 @@ export class Templates {
       };
       await machine.launch(plan);
       await machine.guest(BOOT_MS);
-      await machine.qmp('stop');
+      // Not stopped before: the state would say "paused", and clones would wait to be continued. Saving stops it at its end.
       await machine.qmp('migrate-set-capabilities', { capabilities: [{ capability: 'x-ignore-shared', state: true }] });
-      await machine.qmp('migrate', { uri: `fd:${String(STATE_FD)}` });
+      await machine.qmp('getfd', { fdname: 'state' }, [{ path: join(work, 'state'), flags: O_WRONLY | O_CREAT | O_TRUNC }]);
+      await machine.qmp('migrate', { uri: 'fd:state' });
       await migrated(machine);
     } finally {
       await machine.shutDown(0);
@@ -167,7 +169,7 @@ export class Templates {
     const plan: MachinePlan = {
       name: '',
       type,
-      origin: { kind: 'boot', guest: { ...this.#options.guest, kernel: '', initramfs: '' }, template: { memory: '', state: '' } },
+      origin: { kind: 'boot', guest: { ...this.#options.guest, kernel: '', initramfs: '' }, memory: '' },
       tap: undefined,
       dataDisk: '',
       imageDisks: Array.from({ length: type.imageSlots }, () => ''),

@@ -1,0 +1,84 @@
+/** START_PROCESS: a container's process on the agent's own quick path in a VM. */
+import { bindField, type FieldsBuilder, rlimitField, Tag } from '../../agent-client/fields.ts';
+import { capabilityMask } from '../capabilities.ts';
+import { RLIMITS } from '../ceilings.ts';
+import { stdioFields } from '../process-fields.ts';
+import type { ContainerSpec, ProcessSpec } from '../sandbox.ts';
+import { compileBpf } from '../seccomp/bpf.ts';
+import { defaultProfile } from '../seccomp/profile.ts';
+
+/** Every capability: in a VM nothing of the host's limits them. */
+const ALL = (1n << 41n) - 1n;
+
+export interface GuestFile {
+  readonly source: string; // in the guest
+  readonly destination: string;
+}
+
+export function processFields(spec: ContainerSpec, process: ProcessSpec, root: string): FieldsBuilder {
+  const { security } = spec;
+  const privileged = security.privileged || process.privileged;
+  const capabilities = privileged ? ALL : capabilityMask(security.capabilities);
+  return stdioFields(process)
+    .add(Tag.CONTAINER, spec.id)
+    .add(Tag.ROOT, root)
+    .addAll(Tag.ARG, process.args)
+    .addAll(Tag.ENV, process.env)
+    .add(Tag.CWD, process.cwd)
+    .add(Tag.USER, process.user)
+    .addAll(Tag.GROUP_ADD, process.groupAdd)
+    .add(Tag.CAP_BOUNDING, capabilities)
+    .add(Tag.CAP_EFFECTIVE, capabilities)
+    .add(Tag.CAP_PERMITTED, capabilities)
+    .add(Tag.CAP_INHERITABLE, 0)
+    .add(Tag.CAP_AMBIENT, 0)
+    .add(Tag.NO_NEW_PRIVS, security.noNewPrivileges)
+    .add(Tag.SECCOMP, privileged || security.seccomp === 'unconfined' ? undefined : defaultFilter(security.capabilities))
+    .addAll(
+      Tag.RLIMIT,
+      spec.rlimits.map((limit) => rlimitField(RLIMITS.get(limit.name) ?? 0, limit.soft, limit.hard)),
+    )
+    .add(Tag.OOM_SCORE_ADJ, spec.oomScoreAdj);
+}
+
+/** What only a container's first process brings: its namespaces' contents and limits. */
+export function initFields(fields: FieldsBuilder, spec: ContainerSpec, files: readonly GuestFile[]): FieldsBuilder {
+  const { security, limits } = spec;
+  return fields
+    .addAll(Tag.MASKED, security.maskedPaths)
+    .addAll(Tag.READONLY, security.readonlyPaths)
+    .addAll(
+      Tag.BIND,
+      files.map((file) => bindField(file.source, file.destination, false)),
+    )
+    .addAll(
+      Tag.TMPFS,
+      Object.entries(spec.tmpfs).map(([destination, options]) => `${destination}:${options}`),
+    )
+    .addAll(
+      Tag.SYSCTL,
+      Object.entries(spec.sysctls).map(([name, value]) => `${name}=${value}`),
+    )
+    .add(Tag.LIMIT_MEMORY, limits.memory)
+    .add(Tag.LIMIT_CPU, limits.microCpus)
+    .add(Tag.LIMIT_PIDS, limits.pids)
+    .add(Tag.HOSTNAME, spec.hostname)
+    .add(Tag.DOMAINNAME, spec.domainname)
+    .add(Tag.PRIVILEGED, security.privileged)
+    .add(Tag.READONLY_ROOT, security.readonlyRoot)
+    .add(Tag.SHM_SIZE, spec.shmSize)
+    .add(Tag.INIT, spec.runInit);
+}
+
+const filters = new Map<string, Buffer>();
+
+/** Compiled once for each set of capabilities. */
+function defaultFilter(capabilities: readonly string[]): Buffer {
+  const key = capabilities.join();
+  let filter = filters.get(key);
+  if (filter === undefined) {
+    filter = compileBpf(defaultProfile(capabilities));
+    filters.set(key, filter);
+  }
+  return filter;
+}

@@ -1,0 +1,140 @@
+/** What all VMs of a daemon have in common: the guest, acceleration, templates, disks, users. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Log } from '../../base/log.ts';
+import { createCgroup, removeCgroup } from '../cgroup.ts';
+import { type Acceleration, kvmGroups, probeAccelerator } from './accelerator.ts';
+import { DataDisks } from './data-disk.ts';
+import { type GuestFiles, readGuestFiles } from './guest-files.ts';
+import type { Machine } from './machine.ts';
+import type { MachineType, Origin, Tap } from './qemu.ts';
+import { QEMU_OVERHEAD, type Shape } from './shape.ts';
+import { Templates } from './template.ts';
+
+export interface VmHostOptions {
+  readonly root: string;
+  readonly runDir: string;
+  readonly agentPath: string;
+  readonly guestDirectory: string;
+  readonly log: Log;
+  readonly onProgress: (message: string) => void;
+  /** Numbers never used before, for users of their own. */
+  readonly nextNumber: () => number;
+}
+
+/** Far from the ranges that systems give to people, services and user namespaces. */
+const FIRST_UID = 0x7000_0000;
+const UIDS = 0x0f00_0000;
+
+export interface MachineRequest {
+  readonly name: string;
+  readonly boot: 'template' | 'cold';
+  readonly shape: Shape;
+  readonly network: boolean;
+  readonly tap: Tap | undefined;
+  readonly imageDisks: readonly string[];
+  readonly dataDisk: string;
+  readonly runDir: string;
+  readonly cgroup: string;
+  readonly microCpus: number;
+  readonly paused: boolean;
+}
+
+export class VmHost {
+  readonly options: VmHostOptions;
+  readonly disks: DataDisks;
+  #guest: Promise<GuestFiles> | undefined;
+  #acceleration: Promise<Acceleration> | undefined;
+  #known: Acceleration | undefined;
+  #templates: Templates | undefined;
+
+  constructor(options: VmHostOptions) {
+    this.options = options;
+    this.disks = new DataDisks(join(options.root, 'data-disk.img'));
+  }
+
+  /** Undefined until a VM was asked for the first time. */
+  get acceleration(): Acceleration | undefined {
+    return this.#known;
+  }
+
+  get templateBytes(): number {
+    return this.#templates?.bytes ?? 0;
+  }
+
+  accelerate(): Promise<Acceleration> {
+    this.#acceleration ??= this.#probe().catch((error: unknown) => {
+      this.#acceleration = undefined;
+      throw error;
+    });
+    return this.#acceleration;
+  }
+
+  /** Starts QEMU for the request; the guest's agent is not waited for. */
+  async launch(machine: Machine, request: MachineRequest): Promise<void> {
+    const { accelerator } = await this.accelerate();
+    const type: MachineType = { shape: request.shape, accelerator, network: request.network, imageSlots: request.imageDisks.length };
+    const [origin, cgroups, groups] = await Promise.all([
+      this.#origin(type, request),
+      createCgroup(request.cgroup, { memory: request.shape.memory + QEMU_OVERHEAD, microCpus: request.microCpus, pids: 256 }),
+      accelerator === 'kvm' ? kvmGroups() : [],
+    ]);
+    const uid = FIRST_UID + (this.options.nextNumber() % UIDS);
+    await machine.launch({
+      name: request.name,
+      type,
+      origin,
+      tap: request.tap,
+      dataDisk: request.dataDisk,
+      imageDisks: request.imageDisks,
+      uid,
+      gid: uid,
+      groups,
+      cgroups,
+      consolePath: join(request.runDir, 'console'),
+    });
+  }
+
+  async #origin(type: MachineType, request: MachineRequest): Promise<Origin> {
+    if (request.boot === 'cold') return { kind: 'boot', guest: await this.#guestFiles(), memory: undefined };
+    const template = await (await this.#templatesReady()).get(type);
+    return { kind: 'clone', memory: template.memory, state: template.state, paused: request.paused };
+  }
+
+  /** Makes or loads the template of this type ahead of its first use. */
+  async prepare(shape: Shape, network: boolean, imageSlots: number): Promise<void> {
+    const { accelerator } = await this.accelerate();
+    await (await this.#templatesReady()).get({ shape, accelerator, network, imageSlots });
+  }
+
+  async removeCgroup(name: string): Promise<void> {
+    await removeCgroup(name);
+  }
+
+  close(): void {
+    this.#templates?.close();
+  }
+
+  #guestFiles(): Promise<GuestFiles> {
+    this.#guest ??= readGuestFiles(this.options.guestDirectory);
+    return this.#guest;
+  }
+
+  async #templatesReady(): Promise<Templates> {
+    if (this.#templates !== undefined) return this.#templates;
+    const { root, runDir, agentPath, log, onProgress } = this.options;
+    const guest = await this.#guestFiles();
+    const groups = await kvmGroups();
+    this.#templates ??= new Templates({ root: join(root, 'templates'), runDir, agentPath, guest, uid: FIRST_UID + UIDS, groups, log, onProgress });
+    return this.#templates;
+  }
+
+  async #probe(): Promise<Acceleration> {
+    const { root, agentPath, log } = this.options;
+    await mkdir(join(root, 'templates'), { recursive: true, mode: 0o700 });
+    const found = await probeAccelerator({ guest: await this.#guestFiles(), agentPath, cache: join(root, 'accelerator.json'), uid: FIRST_UID + UIDS });
+    log.info({ ...found }, 'acceleration');
+    this.#known = found;
+    return found;
+  }
+}

@@ -1,0 +1,204 @@
+/** A container in a VM of its own: a clone of a template (or a cold boot) whose guest runs nothing else. */
+import { createHash } from 'node:crypto';
+import { readFile, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AgentError } from '../../agent-client/connection.ts';
+import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
+import { FrameType } from '../../agent-client/frame.ts';
+import { removeCgroup } from '../cgroup.ts';
+import type { Attachment } from '../attachment.ts';
+import { privateMemory } from '../process-memory.ts';
+import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
+import { Shim } from '../shim.ts';
+import { StartError } from '../start-error.ts';
+import { type GuestFile, initFields, processFields } from './guest-process.ts';
+import { Machine } from './machine.ts';
+import { overlayOptions } from '../overlay.ts';
+import { chooseShape } from './shape.ts';
+import { padImageDisk } from './data-disk.ts';
+import type { VmHost } from './vm-host.ts';
+
+/** A cold boot under software emulation on a busy machine. */
+const START_MS = 120_000;
+const STOP_MS = 10_000;
+const MS_RDONLY = 1;
+const MS_NOATIME = 1024;
+
+/** Paths inside the guest. */
+const IMAGE = '/run/abode/image';
+const DATA = '/run/abode/data';
+const ROOT = '/run/abode/root';
+const FILES = '/run/abode/files';
+
+export class VmSandbox implements Sandbox {
+  readonly #host: VmHost;
+  readonly #spec: ContainerSpec;
+  readonly #machine: Machine;
+  readonly #boot: 'template' | 'cold';
+
+  private constructor(host: VmHost, spec: ContainerSpec, boot: 'template' | 'cold', shim: Shim) {
+    this.#host = host;
+    this.#spec = spec;
+    this.#boot = boot;
+    this.#machine = new Machine(shim);
+  }
+
+  static async prepare(host: VmHost, boot: 'template' | 'cold', spec: ContainerSpec): Promise<VmSandbox> {
+    return new VmSandbox(host, spec, boot, await Shim.spawn(host.options.agentPath, spec.runDir));
+  }
+
+  static async adopt(host: VmHost, boot: 'template' | 'cold', spec: ContainerSpec): Promise<VmSandbox | undefined> {
+    const shim = await Shim.find(spec.runDir);
+    if (shim === undefined) return undefined;
+    shim.expectExit(spec.init.proc, spec.init.exitPath);
+    await shim.refresh();
+    return new VmSandbox(host, spec, boot, shim);
+  }
+
+  attach(proc: number, streams: Streams, tty: boolean): Promise<Attachment> {
+    return this.#machine.shim.attach(proc, streams, tty);
+  }
+
+  /** Everything is asked at once, in the order in which the guest carries it out: no round trip but the last. */
+  async start(): Promise<number> {
+    const { init, network, limits } = this.#spec;
+    this.#machine.shim.expectExit(init.proc, init.exitPath);
+    const dataDisk = join(this.#spec.rootDir, 'data.img');
+    const [image] = await Promise.all([this.#spec.disk(), mkdir(this.#spec.rootDir, { recursive: true }).then(() => this.#host.disks.ensure(dataDisk))]);
+    await padImageDisk(image.path);
+    await this.#host.launch(this.#machine, {
+      name: `abode-${this.#spec.id.slice(0, 12)}`,
+      boot: this.#boot,
+      shape: chooseShape(limits.memory, limits.microCpus),
+      network: network !== undefined,
+      tap: network === undefined ? undefined : { name: network.hostInterface, bridge: network.bridge, mtu: network.mtu },
+      imageDisks: [image.path],
+      dataDisk,
+      runDir: this.#spec.runDir,
+      cgroup: this.#cgroup,
+      microCpus: limits.microCpus,
+      paused: false,
+    });
+    return this.#startInit();
+  }
+
+  async exec(process: ProcessSpec): Promise<number> {
+    this.#machine.shim.expectExit(process.proc, process.exitPath);
+    const fields = processFields(this.#spec, process, ROOT).add(Tag.JOIN, this.#spec.init.proc);
+    return this.#start(process, fields, 'exec');
+  }
+
+  async signal(proc: number, signal: number, all: boolean): Promise<void> {
+    await this.#machine.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, signal).add(Tag.ALL, all), proc);
+  }
+
+  async resize(proc: number, rows: number, columns: number): Promise<void> {
+    await this.#machine.request(FrameType.RESIZE, new FieldsBuilder().add(Tag.ROWS, rows).add(Tag.COLS, columns), proc);
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    await this.#machine.qmp(paused ? 'stop' : 'cont');
+  }
+
+  async exit(proc: number): Promise<ProcessExit> {
+    const exit = await this.#machine.shim.exit(proc);
+    // The VM's end follows the exits that it caused: the reason comes a moment after them.
+    if (exit.exitCode === 137 && exit.reason === '') await this.#machine.shim.settled();
+    return { ...exit, reason: exit.reason || this.#machine.shim.reason };
+  }
+
+  async releaseProcess(proc: number): Promise<void> {
+    if (this.#machine.shim.alive) await this.#machine.request(FrameType.RELEASE, undefined, proc).catch(() => undefined);
+  }
+
+  async memory(): Promise<SandboxMemory> {
+    const [qemu, shim] = await Promise.all([this.#machine.shim.sandboxPid().then(privateMemory), this.#machine.shim.pid().then(privateMemory)]);
+    return { own: qemu + shim };
+  }
+
+  async release(options: ReleaseOptions): Promise<void> {
+    // A writable layer that is about to be removed needs no orderly end.
+    await this.#machine.shutDown(options.keepData ? STOP_MS : 0);
+    this.#machine.shim.disconnect();
+    await VmSandbox.sweep(this.#spec);
+  }
+
+  static async sweep(spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
+    await removeCgroup(cgroupName(spec.id));
+    await rm(spec.runDir, { recursive: true, force: true });
+  }
+
+  get #cgroup(): string {
+    return cgroupName(this.#spec.id);
+  }
+
+  async #startInit(): Promise<number> {
+    const { init } = this.#spec;
+    const { files, requests } = await this.#writeFiles();
+    const steps = [
+      this.#machine.guest(START_MS),
+      this.#machine.identify(this.#spec.hostname, machineId(this.#spec.id)),
+      ...this.#configureNetwork(),
+      this.#mount('/dev/vdb', IMAGE, 'erofs', MS_RDONLY),
+      this.#mount('/dev/vda', DATA, 'ext4', MS_NOATIME),
+      this.#machine.request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, `${DATA}/upper`).add(Tag.MODE, 0o755), 0, START_MS),
+      this.#machine.request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, `${DATA}/work`).add(Tag.MODE, 0o700), 0, START_MS),
+      this.#mount('overlay', ROOT, 'overlay', MS_NOATIME, overlayOptions([IMAGE], `${DATA}/upper`, `${DATA}/work`)),
+      ...requests.map((fields) => this.#machine.request(FrameType.WRITE_FILE, fields, 0, START_MS)),
+      this.#start(init, initFields(processFields(this.#spec, init, ROOT), this.#spec, files), 'create'),
+    ];
+    const results = await Promise.allSettled(steps);
+    // The first that failed is the cause of those after it.
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    return this.#machine.shim.sandboxPid();
+  }
+
+  #mount(source: string, target: string, type: string, flags: number, data?: string): Promise<unknown> {
+    const fields = new FieldsBuilder().add(Tag.SOURCE, source).add(Tag.TARGET, target).add(Tag.FSTYPE, type).add(Tag.FLAGS, flags).add(Tag.DATA, data);
+    return this.#machine.request(FrameType.MOUNT, fields, 0, START_MS);
+  }
+
+  #configureNetwork(): Array<Promise<unknown>> {
+    const { network } = this.#spec;
+    if (network === undefined) return [];
+    const fields = new FieldsBuilder()
+      .add(Tag.IFNAME, network.interfaceName)
+      .add(Tag.MAC, Buffer.from(network.mac.replaceAll(':', ''), 'hex'))
+      .addAll(Tag.ADDRESS, network.addresses)
+      .addAll(Tag.GATEWAY, network.gateways)
+      .add(Tag.MTU, network.mtu);
+    return [this.#machine.request(FrameType.NET_CONFIGURE, fields, 0, START_MS)];
+  }
+
+  async #writeFiles(): Promise<{ files: GuestFile[]; requests: FieldsBuilder[] }> {
+    const contents = await Promise.all(this.#spec.files.map((file) => readFile(file.source)));
+    const files = this.#spec.files.map((file, index) => ({ source: `${FILES}/${String(index)}`, destination: file.destination }));
+    const requests = files.map((file, index) => new FieldsBuilder().add(Tag.PATH, file.source).add(Tag.MODE, 0o644).add(Tag.CONTENT, contents[index]));
+    return { files, requests };
+  }
+
+  async #start(process: ProcessSpec, fields: FieldsBuilder, during: 'create' | 'exec'): Promise<number> {
+    try {
+      const answer = await this.#machine.request(FrameType.START_PROCESS, fields, process.proc, START_MS);
+      return answer.number(Tag.PID) ?? 0;
+    } catch (error) {
+      throw error instanceof AgentError ? startError(error, during) : error;
+    }
+  }
+}
+
+export function startError(error: AgentError, during: 'create' | 'exec'): Error {
+  if (error.agentCode === 'not-found') return new StartError('not-found', error.message, during);
+  if (error.agentCode === 'not-executable') return new StartError('not-executable', error.message, during);
+  if (error.agentCode === 'start' || error.agentCode === 'invalid') return new StartError('other', error.message, during);
+  return error;
+}
+
+function cgroupName(id: string): string {
+  return `abode/${id}`;
+}
+
+/** The same over restarts of the same container, and told to nobody else. */
+export function machineId(id: string): string {
+  return createHash('sha256').update(`abode machine-id ${id}`).digest('hex').slice(0, 32);
+}
