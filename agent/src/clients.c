@@ -6,6 +6,7 @@
 #include "exit_record.h"
 #include "log_file.h"
 #include "runtime.h"
+#include "shim.h"
 
 static struct client *clients;
 static void (*on_client_request)(struct client *client, const struct frame *frame);
@@ -86,7 +87,7 @@ static void on_close(struct connection *connection, const struct error *err)
 			if (!others)
 				proc_forget(proc);
 		} else {
-			if ((client->streams & 1) && proc->stdin_once && !client->input_ended)
+			if ((client->streams & 1) && (proc->stdin_once || !proc->init) && !client->input_ended)
 				end_input(proc);
 			proc_resume(proc);
 			if (client_drained)
@@ -234,6 +235,7 @@ static void send_exit(struct proc *proc)
 	announce_exit(proc);
 	if (!proc->remote)
 		runtime_cleanup(proc);
+	shim_check_idle();
 }
 
 static size_t room(struct proc *proc, enum stream stream)

@@ -140,17 +140,35 @@ static void put_escaped(struct log_file *log, const uint8_t *data, size_t size)
 	}
 }
 
-static void write_line(struct log_file *log, enum stream stream)
+/* How many bytes at the end begin a character of which more may come. */
+static size_t unfinished(const uint8_t *data, size_t size)
 {
+	for (size_t back = 1; back <= 3 && back <= size; back++) {
+		uint8_t lead = data[size - back];
+		if ((lead & 0xc0) == 0x80)
+			continue;
+		size_t length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc0 ? 2 : 1;
+		return length > back ? back : 0;
+	}
+	return 0;
+}
+
+/* All but the last `kept` bytes, which begin the next record. */
+static void write_line(struct log_file *log, enum stream stream, size_t kept)
+{
+	size_t size = log->line[stream].size - kept;
 	/* Six bytes an escaped byte, and the rest of the object. */
-	if (log->out_size + log->line[stream].size * 6 + 128 > OUT_SIZE)
+	if (log->out_size + size * 6 + 128 > OUT_SIZE)
 		write_out(log);
 	char time_text[40], tail[96];
 	format_time(realtime_ns(), time_text);
 	put(log, "{\"log\":\"", 8);
-	put_escaped(log, log->line[stream].bytes, log->line[stream].size);
+	put_escaped(log, log->line[stream].bytes, size);
 	put(log, tail, (size_t)snprintf(tail, sizeof tail, "\",\"stream\":\"%s\",\"time\":\"%s\"}\n", stream == STREAM_STDERR ? "stderr" : "stdout", time_text));
-	log->line[stream].size = 0;
+	memmove(log->line[stream].bytes, log->line[stream].bytes + size, kept);
+	log->line[stream].size = kept;
+	if (log->max_size && log->size + log->out_size >= log->max_size)
+		write_out(log); /* rotates */
 }
 
 void log_file_write(struct log_file *log, enum stream stream, const uint8_t *data, size_t size)
@@ -165,7 +183,7 @@ void log_file_write(struct log_file *log, enum stream stream, const uint8_t *dat
 		log->line[stream].size += take;
 		at += take;
 		if (log->line[stream].size == LINE_MAX_BYTES || data[at - 1] == '\n')
-			write_line(log, stream);
+			write_line(log, stream, unfinished(log->line[stream].bytes, log->line[stream].size));
 	}
 	write_out(log);
 }
@@ -173,7 +191,7 @@ void log_file_write(struct log_file *log, enum stream stream, const uint8_t *dat
 void log_file_flush(struct log_file *log, enum stream stream)
 {
 	if (log->line[stream].size)
-		write_line(log, stream);
+		write_line(log, stream, 0);
 	write_out(log);
 }
 

@@ -196,6 +196,8 @@ static void runtime_done(struct job *job, int status)
 	int early;
 	if (children_take_early(pid, &early))
 		proc_exited(proc, early);
+	else if (kill(pid, 0) < 0 && errno == ESRCH)
+		proc_exited(proc, 255 << 8); /* the runtime reaped it itself: how it ended nobody knows */
 	forget_launch(launch);
 }
 

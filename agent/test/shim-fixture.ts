@@ -40,8 +40,6 @@ export interface StartOptions {
   readonly logSize?: number;
   readonly logFiles?: number;
   readonly cleanup?: readonly string[];
-  /** Instead of the daemon's connection. */
-  readonly connection?: AgentConnection;
 }
 
 export class ShimFixture implements AsyncDisposable {
@@ -97,11 +95,14 @@ export class ShimFixture implements AsyncDisposable {
       .addAll(Tag.CLEANUP_ARG, options.cleanup);
   }
 
-  /** Starts a command through the fake runtime; gives its pid. */
+  /** START_RUNTIME of a command through the fake runtime. */
+  commandFields(proc: number, command: readonly string[], options: StartOptions = {}): FieldsBuilder {
+    return this.startFields(proc, options).addAll(Tag.ARG, [...fakeRuntime, this.path(`${String(proc)}.pid`), ...command]);
+  }
+
+  /** Starts a command; gives its pid. */
   async run(proc: number, command: readonly string[], options: StartOptions = {}): Promise<number> {
-    const fields = this.startFields(proc, options).addAll(Tag.ARG, [...fakeRuntime, this.path(`${String(proc)}.pid`), ...command]);
-    const connection = options.connection ?? this.control;
-    const answer = await withDeadline(connection.request(FrameType.START_RUNTIME, fields, proc), PATIENCE_MS, 'the start of a process');
+    const answer = await this.request(FrameType.START_RUNTIME, this.commandFields(proc, command, options), proc);
     return answer.number(Tag.PID) ?? 0;
   }
 

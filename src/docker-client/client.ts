@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import { AbodeError } from '../base/errors.ts';
 import { Attached } from './attached.ts';
 import { arrayOf, numberOf, objectOf, stringOf } from './answers.ts';
+import type { Ulimit } from '../engine/record.ts';
 import type { OutputListener } from './demultiplex.ts';
 import { EngineError } from './errors.ts';
 import { Transport } from './transport.ts';
@@ -14,8 +15,8 @@ export interface NewContainer {
   readonly stdin: boolean;
   readonly runtime?: string | undefined;
   readonly networkMode?: string | undefined;
-  /** The ceiling of open files, for engines whose own default may not be set on every machine. */
-  readonly openFiles?: number | undefined;
+  /** For engines whose own defaults may not be set on every machine. */
+  readonly ulimits?: readonly Ulimit[];
   readonly labels: Readonly<Record<string, string>>;
 }
 
@@ -67,9 +68,7 @@ export class DockerClient {
       HostConfig: {
         ...(container.runtime !== undefined && { Runtime: container.runtime }),
         ...(container.networkMode !== undefined && { NetworkMode: container.networkMode }),
-        ...(container.openFiles !== undefined && {
-          Ulimits: [{ Name: 'nofile', Soft: container.openFiles, Hard: container.openFiles }],
-        }),
+        ...(container.ulimits !== undefined && { Ulimits: container.ulimits }),
       },
     };
     return stringOf(objectOf(await this.transport.call('POST', '/containers/create', { body, signal }), 'container'), 'Id');

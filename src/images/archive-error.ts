@@ -9,7 +9,10 @@ export function corrupt(reason: string): AbodeError {
 export function archiveError(error: unknown): AbodeError {
   if (error instanceof AbodeError) return error;
   if (hasErrno(error, 'ENOSPC', 'EDQUOT')) {
-    return new AbodeError('unavailable', 'no space left on device', { cause: error, hint: 'Remove images that are not needed (`docker image prune`).' });
+    return new AbodeError('unavailable', 'no space left on device', {
+      cause: error,
+      hint: 'Remove images that are not needed (`docker image prune`).',
+    });
   }
   const reason = reasonOf(error);
   if (reason === undefined) return new AbodeError('internal', messageOf(error), { cause: error });
@@ -19,7 +22,8 @@ export function archiveError(error: unknown): AbodeError {
 function reasonOf(error: unknown): string | undefined {
   const message = messageOf(error);
   if (hasErrno(error, 'Z_BUF_ERROR', 'ZSTD_error_srcSize_wrong') || message === 'Unexpected end of data') return 'unexpected EOF';
-  if (message.startsWith('Invalid tar header') || message.startsWith('Invalid format') || message === 'Header exceeds max size') return 'archive/tar: invalid tar header';
+  if (message.startsWith('Invalid tar header') || message.startsWith('Invalid format') || message === 'Header exceeds max size')
+    return 'archive/tar: invalid tar header';
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return /^(Z_|ZSTD_)/.test(code) ? message : undefined;
 }

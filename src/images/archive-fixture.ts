@@ -34,7 +34,13 @@ export interface FixtureImage {
 
 export function configurationOf({ layers, config = {}, created = '2020-01-01T00:00:00Z' }: FixtureImage): string {
   const diffIds = layers.map((layer) => digestOf(layer));
-  return JSON.stringify({ architecture: 'amd64', os: 'linux', created, config, rootfs: { type: 'layers', diff_ids: diffIds } });
+  return JSON.stringify({
+    architecture: 'amd64',
+    os: 'linux',
+    created,
+    config,
+    rootfs: { type: 'layers', diff_ids: diffIds },
+  });
 }
 
 /** As `docker save` of version 20 writes it. */
@@ -58,16 +64,19 @@ export function dockerEntries(...images: readonly FixtureImage[]): Entry[] {
   return [...entries, { name: 'manifest.json', content: JSON.stringify(manifest) }];
 }
 
-export class StoreFixture implements Disposable {
+export class StoreFixture implements AsyncDisposable {
   readonly root: string = mkdtempSync(join(tmpdir(), 'abode-images-'));
   readonly database: Database = Database.open(join(this.root, 'state.db'));
   readonly agentPath: string = join(this.root, 'agent');
   readonly #options: Partial<ImageStoreOptions>;
+  readonly #stores: ImageStore[] = [];
   store: ImageStore;
 
   /** Without an agent GNU tar stands in for it: it unpacks, but knows nothing of whiteouts. */
   constructor(options: Partial<ImageStoreOptions> = {}) {
-    writeFileSync(this.agentPath, '#!/bin/sh\nexec tar -x -p --numeric-owner -C "$2" -f -\n', { mode: 0o755 });
+    writeFileSync(this.agentPath, '#!/bin/sh\nexec tar -x -p --numeric-owner -C "$2" -f -\n', {
+      mode: 0o755,
+    });
     this.#options = options;
     this.store = this.restart();
   }
@@ -75,7 +84,14 @@ export class StoreFixture implements Disposable {
   /** What a new daemon sees. */
   restart(): ImageStore {
     const { root, database, agentPath } = this;
-    this.store = new ImageStore({ root: join(root, 'images'), database, agentPath, log: pino({ level: 'silent' }), ...this.#options });
+    this.store = new ImageStore({
+      root: join(root, 'images'),
+      database,
+      agentPath,
+      log: pino({ level: 'silent' }),
+      ...this.#options,
+    });
+    this.#stores.push(this.store);
     return this.store;
   }
 
@@ -86,7 +102,8 @@ export class StoreFixture implements Disposable {
     return lines.flatMap(({ stream }) => (stream === undefined ? [] : [stream]));
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#stores.map((store) => store.settled()));
     this.database.close();
     rmSync(this.root, { recursive: true, force: true });
   }

@@ -74,7 +74,9 @@ async function findBusybox(paths: readonly string[]): Promise<{ path: string; ha
     const content = await readFile(path).catch(() => undefined);
     if (content !== undefined) return { path, hash: hexOf(digestOf(content)) };
   }
-  throw new AbodeError('unavailable', 'busybox is missing, which the image abode/base is made from', { hint: 'Install the package busybox-static.' });
+  throw new AbodeError('unavailable', 'busybox is missing, which the image abode/base is made from', {
+    hint: 'Install the package busybox-static.',
+  });
 }
 
 /** Makes the tree and its tar; gives the tar's path. */

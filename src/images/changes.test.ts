@@ -15,7 +15,7 @@ const accepted: readonly (readonly [readonly string[], object])[] = [
   [['ENV A=b C="d e"'], { Env: ['A=b', 'C=d e'] }],
   [['ENV A b  c'], { Env: ['A=b  c'] }],
   [['ENV A=1', 'ENV B=$A-${A}x C=${N:-d} A=2'], { Env: ['A=2', 'B=1-1x', 'C=d'] }],
-  [['ENV A=\'x$y\' B=a\\ b'], { Env: ['A=x$y', 'B=a b'] }],
+  [["ENV A='x$y' B=a\\ b"], { Env: ['A=x$y', 'B=a b'] }],
   [['LABEL a=b "c d"=e', 'LABEL a=z'], { Labels: { a: 'z', 'c d': 'e' } }],
   [['EXPOSE 80 81-83/udp', 'EXPOSE 8080:90'], { ExposedPorts: { '80/tcp': {}, '81/udp': {}, '82/udp': {}, '83/udp': {}, '90/tcp': {} } }],
   [['EXPOSE $X'], { ExposedPorts: {} }],
@@ -66,7 +66,7 @@ test('changes mean what Docker means', () => {
   for (const [changes, expected] of accepted) assert.deepEqual(applyChanges({}, changes), expected, changes.join(' | '));
 });
 
-test('broken changes are refused in Docker\'s words', () => {
+test("broken changes are refused in Docker's words", () => {
   for (const [change, message] of refused) assert.throws(() => applyChanges({}, [change]), { code: 'invalid', message }, change);
 });
 
@@ -76,9 +76,12 @@ test('an entrypoint takes away a command that was inherited', () => {
 
 test('any value comes through quotes unchanged', () => {
   fc.assert(
-    fc.property(fc.string().filter((text) => !/[\r\n]/.test(text)), (value) => {
-      const quoted = value.replace(/[\\"$]/g, '\\$&');
-      assert.deepEqual(applyChanges({}, [`ENV A="${quoted}"`]).Env, [`A=${value}`]);
-    }),
+    fc.property(
+      fc.string().filter((text) => !/[\r\n]/.test(text)),
+      (value) => {
+        const quoted = value.replace(/[\\"$]/g, '\\$&');
+        assert.deepEqual(applyChanges({}, [`ENV A="${quoted}"`]).Env, [`A=${value}`]);
+      },
+    ),
   );
 });

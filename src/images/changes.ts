@@ -24,7 +24,9 @@ export function applyChanges(config: ImageConfig, changes: readonly string[]): I
     const instruction = instructions.get(name);
     if (instruction === undefined) throw invalid(`${word.toLowerCase()} is not a valid change command`);
     if (rest === '' && name !== 'CMD' && name !== 'ENTRYPOINT') {
-      throw invalid(`${name} requires ${name === 'WORKDIR' || name === 'USER' || name === 'STOPSIGNAL' ? 'exactly' : 'at least'} one argument`);
+      throw invalid(
+        `${name} requires ${name === 'WORKDIR' || name === 'USER' || name === 'STOPSIGNAL' ? 'exactly' : 'at least'} one argument`,
+      );
     }
     state.config = instruction(state, rest);
   }
@@ -44,21 +46,52 @@ const instructions: ReadonlyMap<string, Instruction> = new Map<string, Instructi
     ({ config, cmdSet }, rest) => {
       const { Cmd, ...others } = config;
       // A new entrypoint makes an inherited command meaningless.
-      return { ...others, ...(cmdSet && Cmd !== undefined && { Cmd }), Entrypoint: parseCommand(rest) };
+      return {
+        ...others,
+        ...(cmdSet && Cmd !== undefined && { Cmd }),
+        Entrypoint: parseCommand(rest),
+      };
     },
   ],
-  ['ENV', ({ config }, rest) => ({ ...config, Env: mergeEnv(config.Env ?? [], parsePairs('ENV', rest, config)) })],
-  ['LABEL', ({ config }, rest) => ({ ...config, Labels: { ...config.Labels, ...Object.fromEntries(parsePairs('LABEL', rest, config)) } })],
+  [
+    'ENV',
+    ({ config }, rest) => ({
+      ...config,
+      Env: mergeEnv(config.Env ?? [], parsePairs('ENV', rest, config)),
+    }),
+  ],
+  [
+    'LABEL',
+    ({ config }, rest) => ({
+      ...config,
+      Labels: { ...config.Labels, ...Object.fromEntries(parsePairs('LABEL', rest, config)) },
+    }),
+  ],
   [
     'EXPOSE',
     ({ config }, rest) => ({
       ...config,
-      ExposedPorts: { ...config.ExposedPorts, ...asSet(expandAll(splitWords(rest), config).flatMap(parseExposed)) },
+      ExposedPorts: {
+        ...config.ExposedPorts,
+        ...asSet(expandAll(splitWords(rest), config).flatMap(parseExposed)),
+      },
     }),
   ],
   ['USER', ({ config }, rest) => ({ ...config, User: expand(rest, config) })],
-  ['VOLUME', ({ config }, rest) => ({ ...config, Volumes: { ...config.Volumes, ...asSet(parseVolumes(rest, config)) } })],
-  ['WORKDIR', ({ config }, rest) => ({ ...config, WorkingDir: posix.resolve('/', config.WorkingDir ?? '', expand(rest, config)) })],
+  [
+    'VOLUME',
+    ({ config }, rest) => ({
+      ...config,
+      Volumes: { ...config.Volumes, ...asSet(parseVolumes(rest, config)) },
+    }),
+  ],
+  [
+    'WORKDIR',
+    ({ config }, rest) => ({
+      ...config,
+      WorkingDir: posix.resolve('/', config.WorkingDir ?? '', expand(rest, config)),
+    }),
+  ],
   ['STOPSIGNAL', ({ config }, rest) => ({ ...config, StopSignal: checkSignal(expand(rest, config)) })],
   ['HEALTHCHECK', ({ config }, rest) => ({ ...config, Healthcheck: parseHealthcheck(rest, parseJsonList) })],
   ['ONBUILD', ({ config }, rest) => ({ ...config, OnBuild: [...(config.OnBuild ?? []), checkTrigger(rest)] })],
@@ -83,7 +116,8 @@ function parseJsonList(text: string): string[] | undefined {
     return undefined;
   }
   if (!Array.isArray(list)) return undefined;
-  if (!list.every((entry) => typeof entry === 'string')) throw invalid('when using JSON array syntax, arrays must be comprised of strings only');
+  if (!list.every((entry) => typeof entry === 'string'))
+    throw invalid('when using JSON array syntax, arrays must be comprised of strings only');
   return list;
 }
 
@@ -139,7 +173,9 @@ function checkTrigger(rest: string): string {
 
 /** Variables are those that the image has at this point. */
 function expand(word: string, config: ImageConfig): string {
-  const variables = new Map((config.Env ?? []).map((entry): [string, string] => [entry.replace(/=[^]*/, ''), entry.replace(/^[^=]*=?/, '')]));
+  const variables = new Map(
+    (config.Env ?? []).map((entry): [string, string] => [entry.replace(/=[^]*/, ''), entry.replace(/^[^=]*=?/, '')]),
+  );
   return expandWord(word, variables);
 }
 

@@ -16,7 +16,8 @@ const BUILD_TIME = String(Date.UTC(2100, 0, 1) / 1000);
 const DEADLINE_MS = 900_000;
 
 /** The mount lives in a namespace of its own and ends with the process, whatever ends that. Whiteouts are the overlay's to apply. */
-const SCRIPT = 'cd "$1" && mount -t overlay overlay -o "ro,redirect_dir=nofollow,metacopy=off,lowerdir=$2" merged && exec mkfs.erofs --quiet -U "$3" disk merged';
+const SCRIPT =
+  'cd "$1" && mount -t overlay overlay -o "ro,redirect_dir=nofollow,metacopy=off,lowerdir=$2" merged && exec mkfs.erofs --quiet -U "$3" disk merged';
 
 export class DiskStore {
   readonly #parts: StoreParts;
@@ -82,9 +83,14 @@ async function build(work: string, lower: readonly string[]): Promise<string> {
 function diskError(error: unknown): unknown {
   if (!(error instanceof ProcessError)) return error;
   if (error.stderr.includes('mkfs.erofs: not found')) {
-    return new AbodeError('unavailable', 'mkfs.erofs is missing', { cause: error, hint: 'Install the package erofs-utils.' });
+    return new AbodeError('unavailable', 'mkfs.erofs is missing', {
+      cause: error,
+      hint: 'Install the package erofs-utils.',
+    });
   }
-  return new AbodeError('internal', `the image's disk could not be made: ${error.message}`, { cause: error });
+  return new AbodeError('internal', `the image's disk could not be made: ${error.message}`, {
+    cause: error,
+  });
 }
 
 function topOf(image: ImageRecord): string {

@@ -27,7 +27,10 @@ export function selectForSave(images: ImageTable, text: string): { image: ImageR
     const prefix = `${familiarString(reference)}:`;
     const selected = images
       .list()
-      .map((image) => ({ image, names: image.references.filter((name) => name.startsWith(prefix) && !name.slice(prefix.length).includes('/')) }))
+      .map((image) => ({
+        image,
+        names: image.references.filter((name) => name.startsWith(prefix) && !name.slice(prefix.length).includes('/')),
+      }))
       .filter(({ names }) => names.length > 0);
     if (selected.length > 0) return selected;
   }

@@ -1,6 +1,7 @@
 /** The store's images and their names, in the database. */
 import type { Database, Row } from '../state/database.ts';
 import type { ImageRecord } from './api.ts';
+import { textOf } from './column.ts';
 import { parseConfiguration } from './configuration.ts';
 import { digestOf } from './digest.ts';
 
@@ -62,11 +63,15 @@ export class ImageTable {
   }
 
   configuration(id: string): string {
-    return String(this.#database.get('SELECT config FROM image WHERE id = ?', id)?.['config'] ?? '');
+    return textOf(this.#database.get('SELECT config FROM image WHERE id = ?', id) ?? {}, 'config');
   }
 
   name(name: string, id: string): void {
-    this.#database.run('INSERT INTO image_reference (name, image) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET image = excluded.image', name, id);
+    this.#database.run(
+      'INSERT INTO image_reference (name, image) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET image = excluded.image',
+      name,
+      id,
+    );
     this.#database.run('UPDATE image SET retained = 0 WHERE id = ?', id);
   }
 
@@ -85,7 +90,7 @@ export class ImageTable {
   }
 
   retained(): string[] {
-    return this.#database.all('SELECT id FROM image WHERE retained = 1').map((row) => String(row['id']));
+    return this.#database.all('SELECT id FROM image WHERE retained = 1').map((row) => textOf(row, 'id'));
   }
 
   transaction<T>(action: () => T): T {
@@ -97,9 +102,17 @@ export class ImageTable {
   }
 
   #record(row: Row): ImageRecord {
-    const id = String(row['id']);
-    const parsed = parseConfiguration(String(row['config']));
-    const references = this.#database.all('SELECT name FROM image_reference WHERE image = ? ORDER BY name', id).map((found) => String(found['name']));
-    return { id, references, ...parsed, size: Number(row['size']), layerSizes: parsed.chainIds.map((chain) => this.#layerSize(chain)) };
+    const id = textOf(row, 'id');
+    const parsed = parseConfiguration(textOf(row, 'config'));
+    const references = this.#database
+      .all('SELECT name FROM image_reference WHERE image = ? ORDER BY name', id)
+      .map((found) => textOf(found, 'name'));
+    return {
+      id,
+      references,
+      ...parsed,
+      size: Number(row['size']),
+      layerSizes: parsed.chainIds.map((chain) => this.#layerSize(chain)),
+    };
   }
 }

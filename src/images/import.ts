@@ -20,7 +20,13 @@ export async function importImage(parts: StoreParts, archive: AsyncIterable<Uint
   const config = applyChanges({}, options.changes);
   const created = new Date().toISOString();
   const comment = options.message === undefined || options.message === '' ? 'Imported from -' : options.message;
-  return await makeImage(parts, archive, { config, created, comment, history: { created, comment }, name });
+  return await makeImage(parts, archive, {
+    config,
+    created,
+    comment,
+    history: { created, comment },
+    name,
+  });
 }
 
 export interface ImageMaking {
@@ -34,7 +40,13 @@ export interface ImageMaking {
 export async function makeImage(parts: StoreParts, archive: AsyncIterable<Uint8Array>, making: ImageMaking): Promise<ImageRecord> {
   const lease = parts.layers.leases.hold([]);
   try {
-    const layer = await parts.layers.add({ parent: undefined, expected: undefined, position: 0, tar: () => decompress(archive), lease });
+    const layer = await parts.layers.add({
+      parent: undefined,
+      expected: undefined,
+      position: 0,
+      tar: () => decompress(archive),
+      lease,
+    });
     const configuration = JSON.stringify({
       architecture: machineArchitecture,
       ...(making.comment !== undefined && { comment: making.comment }),

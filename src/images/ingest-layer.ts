@@ -30,7 +30,10 @@ export interface IngestedLayer {
 export async function ingestLayer(tar: AsyncIterable<Buffer>, target: IngestTarget, options: IngestOptions): Promise<IngestedLayer> {
   await using unpacking = new Unpacking(options.agentPath, target.directory);
   const hash = createHash('sha256');
-  const compress = createZstdCompress({ chunkSize: 1 << 18, params: { [constants.ZSTD_c_compressionLevel]: 1 } });
+  const compress = createZstdCompress({
+    chunkSize: 1 << 18,
+    params: { [constants.ZSTD_c_compressionLevel]: 1 },
+  });
   const written = pipeline(compress, createWriteStream(target.tar, { flags: 'wx', mode: 0o600 }));
   written.catch(() => undefined);
   let tarSize = 0;

@@ -2,7 +2,7 @@
  * Unpacked layers by chain id, and their tars by diff id. A layer is there when it has a row and a directory: the directory
  * is renamed into place first, so one without a row is the rest of a crash. A layer stays while an image, or a lease, has it.
  */
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -11,14 +11,16 @@ import { invalid, messageOf } from '../base/errors.ts';
 import { Exclusive } from '../base/exclusive.ts';
 import type { Log } from '../base/log.ts';
 import type { Database } from '../state/database.ts';
+import { textOf, textOrNothing } from './column.ts';
 import { chainOf, hexOf } from './digest.ts';
 import { ingestLayer } from './ingest-layer.ts';
 import { type LayerLease, LayerLeases } from './layer-lease.ts';
-import { measureTree } from './measure-tree.ts';
 import type { ImagePaths } from './paths.ts';
 import { openTar } from './open-tar.ts';
 import { removeTree } from './remove-tree.ts';
 import { makeRoot, settleRootTime } from './root-attributes.ts';
+import { removeStrayWhiteouts } from './stray-whiteouts.ts';
+import { surveyTree } from './survey-tree.ts';
 import { WorkDirectory } from './work-directory.ts';
 
 export interface Layer {
@@ -63,9 +65,9 @@ export class LayerStore {
     const row = this.#options.database.get('SELECT chain, diff, parent, size, tar_size FROM layer WHERE chain = ?', chain);
     if (row === undefined) return undefined;
     return {
-      chain: String(row['chain']),
-      diffId: String(row['diff']),
-      parent: row['parent'] === null ? undefined : String(row['parent']),
+      chain: textOf(row, 'chain'),
+      diffId: textOf(row, 'diff'),
+      parent: textOrNothing(row, 'parent'),
       size: Number(row['size']),
       tarSize: Number(row['tar_size']),
     };
@@ -87,11 +89,11 @@ export class LayerStore {
   /** Deletes the layers that nothing has; gives them, topmost first. */
   collect(): string[] {
     const { database, paths } = this.#options;
-    const used = new Set(database.all('SELECT chain FROM image').flatMap((row) => JSON.parse(String(row['chain'])) as string[]));
+    const used = new Set(database.all('SELECT chain FROM image').flatMap((row) => JSON.parse(textOf(row, 'chain')) as string[]));
     const all = database.all('SELECT chain, diff, parent FROM layer').map((row) => ({
-      chain: String(row['chain']),
-      diff: String(row['diff']),
-      parent: row['parent'] === null ? undefined : String(row['parent']),
+      chain: textOf(row, 'chain'),
+      diff: textOf(row, 'diff'),
+      parent: textOrNothing(row, 'parent'),
     }));
     const unused = topmostFirst(all.filter(({ chain }) => !used.has(chain) && !this.leases.has(chain)));
     if (unused.length === 0) return [];
@@ -100,7 +102,10 @@ export class LayerStore {
     });
     const needed = new Set(all.filter((layer) => !unused.includes(layer)).map(({ diff }) => diff));
     const freed = new Set(unused.map(({ diff }) => diff).filter((diff) => !needed.has(diff)));
-    this.#discard([...unused.flatMap(({ chain }) => [paths.layer(chain), paths.disk(chain)]), ...[...freed].map((diff) => paths.tar(diff))]);
+    this.#discard([
+      ...unused.flatMap(({ chain }) => [paths.layer(chain), paths.disk(chain)]),
+      ...[...freed].map((diff) => paths.tar(diff)),
+    ]);
     return unused.map(({ chain }) => chain);
   }
 
@@ -119,14 +124,29 @@ export class LayerStore {
     const started = Date.now();
     const ingested = await ingestLayer(tar(), target, { agentPath, maxBytes: maxLayerBytes });
     if (expected !== undefined && ingested.diffId !== expected) {
-      throw invalid(`invalid diffID for layer ${String(position)}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(ingested.diffId)}`);
+      throw invalid(
+        `invalid diffID for layer ${String(position)}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(ingested.diffId)}`,
+      );
     }
+    const { size, whiteouts } = await surveyTree(target.directory);
+    await removeStrayWhiteouts(
+      target.directory,
+      this.#filesDown(parent),
+      whiteouts.filter((path) => isWhiteout(join(target.directory, path))),
+    );
     await settleRootTime(target.directory, below, started);
     const chain = chainOf(parent, ingested.diffId);
-    const layer: Layer = { chain, parent, ...ingested, size: await measureTree(target.directory) };
+    const layer: Layer = { chain, parent, ...ingested, size };
     if (expected === undefined) lease.add(chain);
     this.#keep(layer, join(work.path, 'layer'), target.tar);
     return layer;
+  }
+
+  /** The files of a layer and of all below it, topmost first. */
+  #filesDown(chain: string | undefined): string[] {
+    const files: string[] = [];
+    for (let at = chain; at !== undefined; at = this.get(at)?.parent) files.push(this.#options.paths.files(at));
+    return files;
   }
 
   /** A layer whose files are really there. */
@@ -156,7 +176,7 @@ export class LayerStore {
   #prepare(): void {
     const { paths, database, log } = this.#options;
     for (const path of paths.all) mkdirSync(path, { recursive: true, mode: 0o700 });
-    const layers = database.all('SELECT chain, diff FROM layer').map((row) => ({ chain: String(row['chain']), diff: String(row['diff']) }));
+    const layers = database.all('SELECT chain, diff FROM layer').map((row) => ({ chain: textOf(row, 'chain'), diff: textOf(row, 'diff') }));
     const chains = new Set(layers.map(({ chain }) => hexOf(chain)));
     const diffs = new Set(layers.map(({ diff }) => hexOf(diff)));
     for (const { chain } of layers) {
@@ -188,6 +208,11 @@ export class LayerStore {
       },
     );
   }
+}
+
+/** Overlayfs takes a character device 0:0 for one; any other is a device of the image's. */
+function isWhiteout(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.rdev === 0;
 }
 
 function namesBeside(directory: string, known: ReadonlySet<string>): string[] {

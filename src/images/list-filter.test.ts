@@ -21,7 +21,10 @@ const image = (id: string, created: string, references: string[], Labels: Record
 });
 
 const images = [
-  image('old', '2020-01-01T00:00:00Z', ['app:1', 'r.example:5000/team/app:1'], { tier: 'web', a: '' }),
+  image('old', '2020-01-01T00:00:00Z', ['app:1', 'r.example:5000/team/app:1'], {
+    tier: 'web',
+    a: '',
+  }),
   image('mid', '2021-01-01T00:00:00.5Z', [], { tier: 'db' }),
   image('new', '2022-01-01T00:00:00+01:00', ['team/app:2']),
 ];
@@ -32,7 +35,7 @@ test('newest first', () => {
   assert.deepEqual(ids({}), ['new', 'mid', 'old']);
 });
 
-test('filters choose as Docker\'s do', () => {
+test("filters choose as Docker's do", () => {
   assert.deepEqual(ids({ dangling: ['true'] }), ['mid']);
   assert.deepEqual(ids({ dangling: ['0'] }), ['new', 'old']);
   assert.deepEqual(ids({ label: ['tier'] }), ['mid', 'old']);
@@ -51,7 +54,10 @@ test('a reference filter leaves the names that match', () => {
 });
 
 test('unknown filters and values are refused', () => {
-  assert.throws(() => ids({ colour: ['red'] }), { code: 'invalid', message: "invalid filter 'colour'" });
+  assert.throws(() => ids({ colour: ['red'] }), {
+    code: 'invalid',
+    message: "invalid filter 'colour'",
+  });
   assert.throws(() => ids({ dangling: ['maybe'] }), { code: 'invalid' });
   assert.throws(() => ids({ reference: ['['] }), { code: 'invalid' });
 });

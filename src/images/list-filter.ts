@@ -21,7 +21,14 @@ export function filterImages(images: readonly ImageRecord[], filters: Filters, g
     .filter((image) => dangling === undefined || dangling === (image.references.length === 0))
     .filter((image) => labels.every((label) => label(image)))
     .filter((image) => timeOf(image) < before && timeOf(image) > since)
-    .map((image) => (patterns.length === 0 ? image : { ...image, references: image.references.filter((name) => patterns.some((matches) => matches(name))) }))
+    .map((image) =>
+      patterns.length === 0
+        ? image
+        : {
+            ...image,
+            references: image.references.filter((name) => patterns.some((matches) => matches(name))),
+          },
+    )
     .filter((image) => patterns.length === 0 || image.references.length > 0)
     .toSorted((a, b) => timeOf(b) - timeOf(a) || (a.id < b.id ? -1 : 1));
 }

@@ -24,7 +24,10 @@ export interface StoreParts {
 export async function* loadArchive(parts: StoreParts, archive: AsyncIterable<Uint8Array>, limits: SpoolLimits): AsyncGenerator<Progress> {
   await using work = await WorkDirectory.create(parts.paths.tmp, 'load');
   const spool = await Spool.fill(decompress(archive), work.path, limits);
-  const archived = (await readArchivedImages(spool)).map((image) => ({ ...image, parsed: checkImage(image) }));
+  const archived = (await readArchivedImages(spool)).map((image) => ({
+    ...image,
+    parsed: checkImage(image),
+  }));
   const lease = parts.layers.leases.hold([]);
   try {
     for (const image of archived) yield* addLayers(parts.layers, spool, image, lease);
@@ -66,7 +69,13 @@ async function* addLayers(
     const name = image.layers[index] ?? '';
     const id = hexOf(diffId).slice(0, 12);
     const adding = withProgress((report) =>
-      layers.add({ parent, expected: diffId, position: index, lease, tar: () => decompress(counted(spool.open(name), report)) }),
+      layers.add({
+        parent,
+        expected: diffId,
+        position: index,
+        lease,
+        tar: () => decompress(counted(spool.open(name), report)),
+      }),
     );
     for (;;) {
       const step = await adding.next();
@@ -74,7 +83,11 @@ async function* addLayers(
         parent = step.value.chain;
         break;
       }
-      yield { status: 'Loading layer', id, progressDetail: { current: step.value, total: spool.size(name) } };
+      yield {
+        status: 'Loading layer',
+        id,
+        progressDetail: { current: step.value, total: spool.size(name) },
+      };
     }
   }
 }
@@ -94,7 +107,11 @@ function replacedNames(images: ImageTable, archived: readonly ArchivedImage[]): 
     references.flatMap((name) => {
       const old = images.byName(name);
       if (old === undefined || images.configuration(old.id) === configuration) return [];
-      return [{ stream: `The image ${name} already exists, renaming the old one with ID ${old.id} to empty string\n` }];
+      return [
+        {
+          stream: `The image ${name} already exists, renaming the old one with ID ${old.id} to empty string\n`,
+        },
+      ];
     }),
   );
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { compilePathPattern } from './path-match.ts';
 
-test('patterns match as Go\'s path.Match', () => {
+test("patterns match as Go's path.Match", () => {
   const cases: readonly (readonly [string, string, boolean])[] = [
     ['abc', 'abc', true],
     ['*', 'abc', true],

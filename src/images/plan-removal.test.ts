@@ -9,12 +9,19 @@ const none = { id, references: [] };
 const stopped = { id: `abc${'0'.repeat(61)}`, running: false };
 const running = { ...stopped, running: true };
 
-const conflict = (reason: string): Removal => ({ kind: 'conflict', message: `conflict: ${reason}` });
+const conflict = (reason: string): Removal => ({
+  kind: 'conflict',
+  message: `conflict: ${reason}`,
+});
 const short = 'def011111111';
 const user = 'abc000000000';
 
 const cases: readonly (readonly [string, RemovalRequest, Removal])[] = [
-  ['a name, the only one', { given: 'x', image: one, force: false, user: undefined }, { kind: 'delete', names: ['x:latest'], retain: false }],
+  [
+    'a name, the only one',
+    { given: 'x', image: one, force: false, user: undefined },
+    { kind: 'delete', names: ['x:latest'], retain: false },
+  ],
   ['a name of two', { given: 'y:1', image: two, force: false, user: running }, { kind: 'untag', names: ['y:1'] }],
   [
     'a name in use',
@@ -30,13 +37,21 @@ const cases: readonly (readonly [string, RemovalRequest, Removal])[] = [
     { given: 'def0', image: two, force: false, user: undefined },
     conflict(`unable to delete ${short} (must be forced) - image is referenced in multiple repositories`),
   ],
-  ['an id with two names, forced', { given: 'def0', image: two, force: true, user: undefined }, { kind: 'delete', names: two.references, retain: false }],
+  [
+    'an id with two names, forced',
+    { given: 'def0', image: two, force: true, user: undefined },
+    { kind: 'delete', names: two.references, retain: false },
+  ],
   [
     'an id of a stopped one',
     { given: 'def0', image: one, force: false, user: stopped },
     conflict(`unable to delete ${short} (must be forced) - image is being used by stopped container ${user}`),
   ],
-  ['an id of a stopped one, forced', { given: 'def0', image: one, force: true, user: stopped }, { kind: 'delete', names: ['x:latest'], retain: true }],
+  [
+    'an id of a stopped one, forced',
+    { given: 'def0', image: one, force: true, user: stopped },
+    { kind: 'delete', names: ['x:latest'], retain: true },
+  ],
   [
     'an id of a running one, forced',
     { given: 'sha256:def0', image: two, force: true, user: running },

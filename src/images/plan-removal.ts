@@ -32,9 +32,11 @@ export function planRemoval({ given, image, force, user }: RemovalRequest): Remo
     // A running container keeps the image, without a name.
     return single && user?.running !== true ? { kind: 'delete', names, retain } : { kind: 'untag', names };
   }
-  if (user?.running === true) return conflict(`unable to delete ${short} (cannot be forced) - image is being used by running container ${user.id.slice(0, SHORT)}`);
+  if (user?.running === true)
+    return conflict(`unable to delete ${short} (cannot be forced) - image is being used by running container ${user.id.slice(0, SHORT)}`);
   if (!force && !single) return conflict(`unable to delete ${short} (must be forced) - image is referenced in multiple repositories`);
-  if (!force && user !== undefined) return conflict(`unable to delete ${short} (must be forced) - image is being used by stopped container ${user.id.slice(0, SHORT)}`);
+  if (!force && user !== undefined)
+    return conflict(`unable to delete ${short} (must be forced) - image is being used by stopped container ${user.id.slice(0, SHORT)}`);
   return { kind: 'delete', names: image.references, retain };
 }
 

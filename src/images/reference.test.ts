@@ -27,7 +27,7 @@ test('names are completed and shown as Docker does', () => {
   assert.deepEqual(parseReference('x'), { domain: 'docker.io', path: 'library/x' });
 });
 
-test('what is no name is refused in Docker\'s words', () => {
+test("what is no name is refused in Docker's words", () => {
   const cases: readonly (readonly [string, RegExp])[] = [
     ['', /^invalid reference format$/],
     ['Foo', /^invalid reference format: repository name \(library\/Foo\) must be lowercase$/],

@@ -31,7 +31,12 @@ export function parseReference(text: string): Reference {
   if (tag !== undefined && !tagPattern.test(tag)) throw invalid('invalid reference format');
   if (digest !== undefined && !digestPattern.test(digest)) throw invalid('invalid reference format');
   if (domain.length + 1 + path.length > NAME_MAX) throw invalid(`repository name must not be more than ${String(NAME_MAX)} characters`);
-  return { domain, path, ...(tag !== undefined && { tag }), ...(digest !== undefined && { digest }) };
+  return {
+    domain,
+    path,
+    ...(tag !== undefined && { tag }),
+    ...(digest !== undefined && { digest }),
+  };
 }
 
 /** The repository alone, for `tag`: a tag or digest in it is dropped, as Docker does. */
@@ -71,7 +76,10 @@ function splitDomain(named: string): { domain: string; remainder: string } {
   const domain = isDomain ? first : DEFAULT_DOMAIN;
   const remainder = isDomain ? named.slice(slash + 1) : named;
   if (domain !== DEFAULT_DOMAIN && domain !== 'index.docker.io') return { domain, remainder };
-  return { domain: DEFAULT_DOMAIN, remainder: remainder.includes('/') ? remainder : OFFICIAL + remainder };
+  return {
+    domain: DEFAULT_DOMAIN,
+    remainder: remainder.includes('/') ? remainder : OFFICIAL + remainder,
+  };
 }
 
 function cut(text: string, separator: string): [string, string | undefined] {

@@ -29,6 +29,7 @@ export function saveImages(parts: StoreParts, references: readonly string[]): Re
   const saved = merge(parts, references);
   const lease = parts.layers.leases.hold(saved.flatMap(({ image }) => image.chainIds));
   const tar = pack();
+  tar.on('error', () => undefined); // the reader of `output` gets it
   const output = Readable.from(tar as AsyncIterable<Uint8Array>, { objectMode: false });
   void fill(tar, parts.layers, saved, lease).then(undefined, (error: unknown) => {
     tar.destroy(error instanceof Error ? error : new Error(messageOf(error)));
@@ -41,7 +42,11 @@ export function saveImages(parts: StoreParts, references: readonly string[]): Re
 function merge({ images }: StoreParts, references: readonly string[]): Saved[] {
   const byId = new Map<string, Saved>();
   for (const { image, names } of references.flatMap((reference) => selectForSave(images, reference))) {
-    const known = byId.get(image.id) ?? { image, names: [], configuration: images.configuration(image.id) };
+    const known = byId.get(image.id) ?? {
+      image,
+      names: [],
+      configuration: images.configuration(image.id),
+    };
     known.names.push(...names.filter((name) => !known.names.includes(name)));
     byId.set(image.id, known);
   }
@@ -81,7 +86,11 @@ function manifestOf({ image, configuration }: Saved, layers: ReadonlyMap<string,
     schemaVersion: 2,
     mediaType: MANIFEST_TYPE,
     config: { mediaType: CONFIG_TYPE, digest: image.id, size: Buffer.byteLength(configuration) },
-    layers: image.diffIds.map((digest) => ({ mediaType: LAYER_TYPE, digest, size: layers.get(digest)?.tarSize ?? 0 })),
+    layers: image.diffIds.map((digest) => ({
+      mediaType: LAYER_TYPE,
+      digest,
+      size: layers.get(digest)?.tarSize ?? 0,
+    })),
   });
 }
 
@@ -102,7 +111,10 @@ function indexOf(manifests: readonly { saved: Saved; text: string }[]): string {
         const { domain, path, tag = 'latest' } = parseReference(name);
         return {
           ...descriptor,
-          annotations: { 'io.containerd.image.name': `${domain}/${path}:${tag}`, 'org.opencontainers.image.ref.name': tag },
+          annotations: {
+            'io.containerd.image.name': `${domain}/${path}:${tag}`,
+            'org.opencontainers.image.ref.name': tag,
+          },
         };
       });
     }),
@@ -110,7 +122,11 @@ function indexOf(manifests: readonly { saved: Saved; text: string }[]): string {
 }
 
 function dockerManifestOf({ image, names }: Saved): object {
-  return { Config: blobName(image.id), RepoTags: names.length === 0 ? null : names, Layers: image.diffIds.map(blobName) };
+  return {
+    Config: blobName(image.id),
+    RepoTags: names.length === 0 ? null : names,
+    Layers: image.diffIds.map(blobName),
+  };
 }
 
 /** Docker's oldest form names the topmost layer. */
@@ -148,6 +164,7 @@ async function addContent(tar: Pack, name: string, size: number, content: AsyncI
     else resolve(undefined);
   });
   promise.catch(() => undefined);
+  entry.on('error', () => undefined); // the callback has it
   for await (const chunk of content) {
     if (!(await writeChunk(entry, chunk))) throw new Error('the reader of the archive went away');
   }

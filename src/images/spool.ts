@@ -84,11 +84,15 @@ async function writeEntries(archive: AsyncIterable<Buffer>, directory: string, l
   let bytes = 0;
   try {
     for await (const entry of tar) {
-      const { name, type, linkname, size = 0 } = entry.header;
+      const { name, type, linkname, size } = entry.header;
       seen += 1;
       if (seen > limits.maxEntries) throw invalid(`the archive holds more than ${String(limits.maxEntries)} files`);
       const key = normalise(name);
-      if (type === 'symlink') entries.set(key, { kind: 'link', target: normalise(posix.join(posix.dirname(key), linkname ?? '')) });
+      if (type === 'symlink')
+        entries.set(key, {
+          kind: 'link',
+          target: normalise(posix.join(posix.dirname(key), linkname ?? '')),
+        });
       else if (type === 'link') entries.set(key, { kind: 'link', target: normalise(linkname ?? '') });
       if (type === 'file' || type === 'contiguous-file') {
         bytes += size;
@@ -134,6 +138,7 @@ async function feed(source: AsyncIterable<Buffer>, tar: ReturnType<typeof extrac
 /** The name without `./` and double slashes; refused when it leaves the archive. */
 function normalise(name: string): string {
   const clean = posix.normalize(name).replace(/\/+$/, '');
-  if (clean === '..' || clean.startsWith('../') || clean.startsWith('/')) throw invalid(`invalid archive: the name ${JSON.stringify(name)} leaves it`);
+  if (clean === '..' || clean.startsWith('../') || clean.startsWith('/'))
+    throw invalid(`invalid archive: the name ${JSON.stringify(name)} leaves it`);
   return clean;
 }

@@ -41,13 +41,20 @@ export class ImageStore implements Images {
     const { root, database, agentPath, log, maxLayerBytes = 64 * GIB } = options;
     const paths = new ImagePaths(root);
     this.#options = options;
-    this.#parts = { paths, images: new ImageTable(database), layers: new LayerStore({ paths, database, agentPath, maxLayerBytes, log }) };
+    this.#parts = {
+      paths,
+      images: new ImageTable(database),
+      layers: new LayerStore({ paths, database, agentPath, maxLayerBytes, log }),
+    };
     this.#disks = new DiskStore(this.#parts);
   }
 
   load(archive: Readable): AsyncIterable<Progress> {
     const { maxArchiveBytes = 256 * GIB, maxArchiveEntries = 100_000 } = this.#options;
-    return loadArchive(this.#parts, archive, { maxBytes: maxArchiveBytes, maxEntries: maxArchiveEntries });
+    return loadArchive(this.#parts, archive, {
+      maxBytes: maxArchiveBytes,
+      maxEntries: maxArchiveEntries,
+    });
   }
 
   import(archive: Readable, options: ImportOptions): Promise<ImageRecord> {

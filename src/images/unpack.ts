@@ -16,7 +16,9 @@ export class Unpacking implements AsyncDisposable {
   #reads = true;
 
   constructor(agentPath: string, directory: string) {
-    this.#child = spawnPiped(agentPath, ['unpack', directory], { stdio: ['pipe', 'ignore', 'pipe'] });
+    this.#child = spawnPiped(agentPath, ['unpack', directory], {
+      stdio: ['pipe', 'ignore', 'pipe'],
+    });
     this.#closed = new Promise((resolve) => {
       this.#child.once('error', (error) => {
         resolve({ code: null, error });
@@ -50,7 +52,10 @@ export class Unpacking implements AsyncDisposable {
 
   async #check(): Promise<void> {
     const { code, error } = await this.#closed;
-    if (error !== undefined) throw new AbodeError('unavailable', `the agent could not be started: ${error.message}`, { cause: error });
+    if (error !== undefined)
+      throw new AbodeError('unavailable', `the agent could not be started: ${error.message}`, {
+        cause: error,
+      });
     if (code === null) throw new AbodeError('internal', 'unpacking a layer was ended by a signal');
     if (code !== 0) {
       const reason = this.#stderr.trim().replace(/^abode-agent: /, '') || `unpack failed with status ${String(code)}`;

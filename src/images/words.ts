@@ -106,7 +106,8 @@ class Expansion {
     const modifier = /^:[-+]/.exec(this.#word.slice(this.#at))?.[0] ?? '';
     this.#at += modifier.length;
     const other = modifier === '' ? '' : this.#until('}');
-    if (name === '' || this.#next() !== '}') throw invalid(`failed to process ${JSON.stringify(this.#word)}: unsupported or unfinished substitution`);
+    if (name === '' || this.#next() !== '}')
+      throw invalid(`failed to process ${JSON.stringify(this.#word)}: unsupported or unfinished substitution`);
     if (modifier === ':+') return value === '' ? '' : other;
     return value === '' ? other : value;
   }

@@ -11,7 +11,7 @@ export async function* decompressZstd(source: Bytes): AsyncGenerator<Buffer> {
   const input = source[Symbol.asyncIterator]();
   const pending: { chunk: Buffer | undefined } = { chunk: undefined };
   try {
-    for (let more = true; more; ) {
+    for (let more = true; more;) {
       const frame = createZstdDecompress({ chunkSize: 1 << 18 });
       const feeding = feed(frame, input, pending).catch((error: unknown) => {
         frame.destroy(error as Error);

@@ -137,6 +137,13 @@ export class Shim {
     return ShimAttachment.attach(connection, proc, streams, tty);
   }
 
+  /** Called once when the shim has ended, with the reason it told. */
+  onEnd(listener: (reason: string) => void): void {
+    this.#connection.once('close', () => {
+      listener(this.#reason);
+    });
+  }
+
   /** Resolves when the shim has ended, or has not by the deadline. */
   async gone(deadlineMs: number): Promise<boolean> {
     if (this.#connection.closed) return true;
@@ -195,4 +202,12 @@ export class Shim {
 export function nanosecondsToIso(nanoseconds: bigint): string {
   const seconds = new Date(Number(nanoseconds / 1_000_000n)).toISOString().slice(0, 19);
   return `${seconds}.${String(nanoseconds % 1_000_000_000n).padStart(9, '0')}Z`;
+}
+
+/** Ends a shim that nothing is known of, with all that it runs. */
+export async function endShim(directory: string): Promise<void> {
+  const shim = await Shim.find(directory);
+  if (shim === undefined) return;
+  await shim.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0)).catch(() => undefined);
+  await shim.gone(ANSWER_MS);
 }

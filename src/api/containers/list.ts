@@ -1,23 +1,48 @@
-import Type from 'typebox';
-import type { ListFilter } from '../../engine/api.ts';
-import type { Api, ApiContext } from '../context.ts';
-import { parseFilters } from '../filters.ts';
-import { omitUndefined } from '../omit-undefined.ts';
-import { flag, integer, Parameter } from '../query.ts';
-import { summariseContainer } from './summary.ts';
+import Type from "typebox";
+import type { ListFilter } from "../../engine/api.ts";
+import type { Api, ApiContext } from "../context.ts";
+import { parseFilters } from "../filters.ts";
+import { omitUndefined } from "../omit-undefined.ts";
+import { flag, integer, Parameter } from "../query.ts";
+import { summariseContainer } from "./summary.ts";
 
 const ACCEPTED = [
-  'ancestor', 'before', 'expose', 'exited', 'health', 'id', 'isolation', 'is-task', 'label', 'name', 'network', 'publish', 'since', 'status', 'volume',
+  "ancestor",
+  "before",
+  "expose",
+  "exited",
+  "health",
+  "id",
+  "isolation",
+  "is-task",
+  "label",
+  "name",
+  "network",
+  "publish",
+  "since",
+  "status",
+  "volume",
 ];
 
 export function routeList(api: Api, context: ApiContext): void {
-  const querystring = Type.Object({ all: Parameter, limit: Parameter, size: Parameter, filters: Parameter });
-  api.get('/containers/json', { schema: { querystring } }, (request) => {
+  const querystring = Type.Object({
+    all: Parameter,
+    limit: Parameter,
+    size: Parameter,
+    filters: Parameter,
+  });
+  api.get("/containers/json", { schema: { querystring } }, (request) => {
     const asked = integer(request.query.limit) ?? 0;
     const limit = asked > 0 ? asked : undefined;
     const filters = parseFilters(request.query.filters, ACCEPTED);
     // The last few are asked for whether they run or not.
-    const records = context.engine.list(omitUndefined<ListFilter>({ all: flag(request.query.all) || limit !== undefined, limit, filters }));
+    const records = context.engine.list(
+      omitUndefined<ListFilter>({
+        all: flag(request.query.all) || limit !== undefined,
+        limit,
+        filters,
+      }),
+    );
     const now = Date.now();
     return records.map((record) => summariseContainer(record, context, now));
   });

@@ -12,10 +12,6 @@ export class OpenStreams {
     this.#open.delete(stream);
   }
 
-  get size(): number {
-    return this.#open.size;
-  }
-
   endAll(): void {
     this.#closed = true;
     for (const stream of this.#open) stream.abort();

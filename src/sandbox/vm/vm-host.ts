@@ -1,10 +1,10 @@
 /** What all VMs of a daemon have in common: the guest, acceleration, templates, disks, users. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Log } from '../../base/log.ts';
 import { createCgroup, removeCgroup } from '../cgroup.ts';
 import { type Acceleration, kvmGroups, probeAccelerator } from './accelerator.ts';
-import { DataDisks } from './data-disk.ts';
+import { DataDisks, padImageDisk } from './data-disk.ts';
 import { type GuestFiles, readGuestFiles } from './guest-files.ts';
 import type { Machine } from './machine.ts';
 import type { MachineType, Origin, Tap } from './qemu.ts';
@@ -51,6 +51,11 @@ export class VmHost {
   constructor(options: VmHostOptions) {
     this.options = options;
     this.disks = new DataDisks(join(options.root, 'data-disk.img'));
+  }
+
+  /** An empty disk of an image's nominal size, for slots that hold none yet. */
+  get placeholderImage(): string {
+    return join(this.options.root, 'placeholder-image');
   }
 
   /** Undefined until a VM was asked for the first time. */
@@ -132,6 +137,8 @@ export class VmHost {
   async #probe(): Promise<Acceleration> {
     const { root, agentPath, log } = this.options;
     await mkdir(join(root, 'templates'), { recursive: true, mode: 0o700 });
+    await (await open(this.placeholderImage, 'a', 0o600)).close();
+    await padImageDisk(this.placeholderImage);
     const found = await probeAccelerator({ guest: await this.#guestFiles(), agentPath, cache: join(root, 'accelerator.json'), uid: FIRST_UID + UIDS });
     log.info({ ...found }, 'acceleration');
     this.#known = found;

@@ -1,0 +1,28 @@
+/** Waiting that ends with the run's signal, whatever it waits for. */
+import { AbodeError } from '../base/errors.ts';
+
+export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = (): void => {
+    reject(signal.reason);
+  };
+  if (signal.aborted) abort();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** The user's signal and a deadline in one; what timed out says so by name. */
+export async function withDeadline<T>(what: string, milliseconds: number, outer: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const deadline = AbortSignal.timeout(milliseconds);
+  try {
+    return await action(AbortSignal.any([outer, deadline]));
+  } catch (error) {
+    outer.throwIfAborted();
+    if (!deadline.aborted) throw error;
+    throw new AbodeError('unavailable', `${what} did not end within ${String(milliseconds / 1000)} s`, { cause: error });
+  }
+}

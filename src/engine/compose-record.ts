@@ -1,0 +1,62 @@
+/** From a create request and an image to a container's record: a pure function. */
+import { invalid } from '../base/errors.ts';
+import type { ImageConfig, ImageRecord } from '../images/api.ts';
+import { checkCapabilities } from '../sandbox/capabilities.ts';
+import type { CreateRequest } from './api.ts';
+import { parseIsolation } from './isolation.ts';
+import type { ContainerConfig, ContainerRecord } from './record.ts';
+
+const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export function composeRecord(request: CreateRequest, image: ImageRecord, id: string, name: string, createdAt: string): ContainerRecord {
+  const config = mergeConfig(request.config, image.config, id);
+  const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
+  if (command.length === 0) throw invalid('no command specified');
+  checkCapabilities({ add: request.host.CapAdd ?? [], drop: request.host.CapDrop ?? [] });
+  return {
+    id,
+    name,
+    createdAt,
+    imageId: image.id,
+    imageReference: request.config.Image,
+    isolation: parseIsolation(request.host.Runtime),
+    config,
+    host: request.host,
+    command,
+    state: { status: 'created' },
+    restartCount: 0,
+    proc: 0,
+    stopRequested: false,
+    removing: false,
+  };
+}
+
+/** An entrypoint of the request makes the image's command void, as Docker has it. */
+function mergeConfig(config: ContainerConfig, image: ImageConfig, id: string): ContainerConfig {
+  const given = config.Entrypoint ?? [];
+  const entrypointReset = given.length === 1 && given[0] === '';
+  const hasEntrypoint = given.length > 0;
+  const entrypoint = entrypointReset ? [] : hasEntrypoint ? given : (image.Entrypoint ?? []);
+  const hasCommand = (config.Cmd ?? []).length > 0;
+  const command = hasCommand ? (config.Cmd ?? []) : hasEntrypoint ? [] : (image.Cmd ?? []);
+  const labels = { ...image.Labels, ...config.Labels };
+  const stopSignal = config.StopSignal ?? image.StopSignal;
+  return {
+    ...config,
+    Hostname: config.Hostname === undefined || config.Hostname === '' ? id.slice(0, 12) : config.Hostname,
+    User: config.User === undefined || config.User === '' ? (image.User ?? '') : config.User,
+    WorkingDir: config.WorkingDir === undefined || config.WorkingDir === '' ? (image.WorkingDir ?? '') : config.WorkingDir,
+    Env: mergeEnvironment(config.Env ?? [], image.Env ?? []),
+    Entrypoint: entrypoint.length > 0 ? entrypoint : null,
+    Cmd: command.length > 0 ? command : null,
+    Labels: labels,
+    ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+  };
+}
+
+export function mergeEnvironment(own: readonly string[], image: readonly string[]): string[] {
+  const key = (entry: string): string => entry.split('=', 1)[0] ?? '';
+  const set = new Set(own.map(key));
+  const merged = [...own.filter((entry) => entry.includes('=')), ...image.filter((entry) => !set.has(key(entry)))];
+  return merged.some((entry) => key(entry) === 'PATH') || set.has('PATH') ? merged : [...merged, DEFAULT_PATH];
+}

@@ -1,0 +1,124 @@
+/** From a container's record to what a sandbox runs. */
+import { join } from 'node:path';
+import { invalid } from '../base/errors.ts';
+import { resolveCapabilities } from '../sandbox/capabilities.ts';
+import type { Ceilings } from '../sandbox/ceilings.ts';
+import type { ContainerSpec, Limits, LogTarget, NetworkPlan, ProcessSpec, Rlimit, Security } from '../sandbox/sandbox.ts';
+import { parseSize } from './size.ts';
+import type { ContainerPaths } from './container-paths.ts';
+import type { ContainerRecord, HostConfig } from './record.ts';
+
+/** Docker's defaults (oci/defaults.go lists what the runtime-spec's examples do). */
+const MASKED = ['/proc/asound', '/proc/acpi', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap'];
+const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
+const DEFAULT_SHM = 64 << 20;
+
+export interface SpecParts {
+  readonly paths: ContainerPaths;
+  readonly layers: readonly string[];
+  readonly disk: () => Promise<{ path: string }>;
+  readonly network: NetworkPlan | undefined;
+  readonly ceilings: Ceilings;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+export function containerSpec(record: ContainerRecord, parts: SpecParts): ContainerSpec {
+  const { config, host } = record;
+  const { paths } = parts;
+  return {
+    id: record.id,
+    init: initProcess(record, parts),
+    runDir: paths.runDir,
+    rootDir: paths.rootDir,
+    hostname: config.Hostname ?? '',
+    domainname: config.Domainname ?? '',
+    layers: parts.layers,
+    disk: parts.disk,
+    files: ['resolv.conf', 'hostname', 'hosts'].map((name) => ({ source: join(paths.rootDir, name), destination: `/etc/${name}` })),
+    network: parts.network,
+    limits: limitsOf(host),
+    rlimits: rlimitsOf(host),
+    security: securityOf(host, parts.ceilings),
+    sysctls: { ...(host.Sysctls ?? {}) },
+    tmpfs: { ...(host.Tmpfs ?? {}) },
+    shmSize: host.ShmSize !== undefined && host.ShmSize > 0 ? host.ShmSize : DEFAULT_SHM,
+    runInit: host.Init === true,
+    oomScoreAdj: host.OomScoreAdj ?? 0,
+  };
+}
+
+function initProcess(record: ContainerRecord, { paths, rows, columns }: SpecParts): ProcessSpec {
+  const { config, host } = record;
+  return {
+    proc: record.proc,
+    args: record.command,
+    env: [...(config.Env ?? []), `HOSTNAME=${config.Hostname ?? ''}`, ...(config.Tty === true ? ['TERM=xterm'] : [])],
+    cwd: config.WorkingDir ?? '',
+    user: config.User ?? '',
+    groupAdd: host.GroupAdd ?? [],
+    tty: config.Tty ?? false,
+    openStdin: config.OpenStdin ?? false,
+    stdinOnce: config.StdinOnce ?? false,
+    rows,
+    columns,
+    log: logTarget(host, paths.log),
+    exitPath: join(paths.runDir, 'exit.json'),
+    privileged: host.Privileged ?? false,
+  };
+}
+
+function logTarget(host: HostConfig, path: string): LogTarget | undefined {
+  const { Type: type = 'json-file', Config: options } = host.LogConfig ?? {};
+  if (type === 'none') return undefined;
+  return { path, maxSize: parseSize(options?.['max-size'] ?? '0'), maxFiles: Number(options?.['max-file'] ?? 1) };
+}
+
+function limitsOf(host: HostConfig): Limits {
+  const quota = host.CpuQuota ?? 0;
+  const period = host.CpuPeriod !== undefined && host.CpuPeriod > 0 ? host.CpuPeriod : 100_000;
+  return {
+    memory: host.Memory ?? 0,
+    memorySwap: host.MemorySwap ?? 0,
+    microCpus: (host.NanoCpus ?? 0) > 0 ? Math.round((host.NanoCpus ?? 0) / 1000) : quota > 0 ? Math.round((quota / period) * 1_000_000) : 0,
+    cpuShares: host.CpuShares ?? 0,
+    cpuset: host.CpusetCpus ?? '',
+    pids: Math.max(0, host.PidsLimit ?? 0),
+  };
+}
+
+const UNLIMITED = 2n ** 64n - 1n;
+
+function rlimitsOf(host: HostConfig): Rlimit[] {
+  const value = (number: number): bigint => (number < 0 ? UNLIMITED : BigInt(number));
+  return (host.Ulimits ?? []).map((limit) => ({ name: `RLIMIT_${limit.Name.toUpperCase()}`, soft: value(limit.Soft), hard: value(limit.Hard) }));
+}
+
+function securityOf(host: HostConfig, ceilings: Ceilings): Security {
+  const privileged = host.Privileged ?? false;
+  const options = (host.SecurityOpt ?? []).map((option) => option.split(/[=:](.*)/s));
+  const option = (name: string): string | undefined => options.find(([key]) => key === name)?.[1];
+  const noNew = options.find(([key]) => key === 'no-new-privileges');
+  const request = { privileged, add: host.CapAdd ?? [], drop: host.CapDrop ?? [] };
+  return {
+    privileged,
+    capabilities: privileged ? ceilings.capabilities : resolveCapabilities(request).filter((name) => ceilings.capabilities.includes(name)),
+    noNewPrivileges: noNew !== undefined && noNew[1] !== 'false',
+    seccomp: privileged ? 'unconfined' : (option('seccomp') ?? 'default'),
+    maskedPaths: privileged ? [] : (host.MaskedPaths ?? MASKED),
+    readonlyPaths: privileged ? [] : (host.ReadonlyPaths ?? READONLY),
+    readonlyRoot: host.ReadonlyRootfs ?? false,
+  };
+}
+
+/** What Docker refuses at create, before anything is made. */
+export function checkHostConfig(host: HostConfig): void {
+  for (const option of host.SecurityOpt ?? []) {
+    if (!/^(seccomp|apparmor|label|no-new-privileges|systempaths|writable-cgroups)([=:]|$)/.test(option)) throw invalid(`invalid --security-opt 2: "${option}"`);
+  }
+  for (const limit of host.Ulimits ?? []) {
+    if (limit.Hard >= 0 && (limit.Soft > limit.Hard || limit.Soft < 0)) throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${String(limit.Soft)} > ${String(limit.Hard)}`);
+  }
+  const { Type: type = 'json-file' } = host.LogConfig ?? {};
+  if (!['', 'json-file', 'none'].includes(type)) throw invalid(`logger: no log driver named '${type}' is registered`);
+}

@@ -1,0 +1,356 @@
+/** The engine: what its parts do, put together as those above see it. */
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { release as kernelRelease } from 'node:os';
+import { join } from 'node:path';
+import { conflict, notFound } from '../base/errors.ts';
+import type { Log } from '../base/log.ts';
+import type { Config } from '../config/config.ts';
+import type { ImageRecord, Images } from '../images/api.ts';
+import { Network } from '../network/network.ts';
+import { readCeilings } from '../sandbox/ceilings.ts';
+import { cgroupVersion } from '../sandbox/cgroup.ts';
+import type { ContainerSpec, NetworkPlan } from '../sandbox/sandbox.ts';
+import { Sandboxes } from '../sandbox/sandboxes.ts';
+import { SharedVms, type SharedVmRecord } from '../sandbox/vm/shared-vms.ts';
+import { VmHost } from '../sandbox/vm/vm-host.ts';
+import type { Database } from '../state/database.ts';
+import type {
+  Attachment,
+  AttachOptions,
+  ContainerEngine,
+  CreateRequest,
+  EngineEvent,
+  EventQuery,
+  ExecRequest,
+  ListFilter,
+  LogEntry,
+  LogOptions,
+  MemoryUse,
+  SystemFacts,
+  WaitCondition,
+  WaitResult,
+} from './api.ts';
+import { composeRecord } from './compose-record.ts';
+import { containerPaths } from './container-paths.ts';
+import { checkHostConfig, containerSpec } from './container-spec.ts';
+import { ContainerTable } from './container-table.ts';
+import { containerAttributes } from './event-attributes.ts';
+import { EventBus } from './event-bus.ts';
+import { Execs } from './execs.ts';
+import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
+import { filterContainers } from './list-filter.ts';
+import { readLog } from './log-reader.ts';
+import { randomName } from './names.ts';
+import { Numbers } from './numbers.ts';
+import { reconcile } from './reconcile.ts';
+import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
+import { RunControl, type TerminalSize } from './run-control.ts';
+import { VmRecords } from './vm-records.ts';
+
+export interface EngineOptions {
+  readonly config: Config;
+  readonly database: Database;
+  readonly images: Images;
+  readonly log: Log;
+  readonly agentPath: string;
+  readonly guestDirectory: string;
+}
+
+export class Engine implements ContainerEngine {
+  readonly #options: EngineOptions;
+  readonly #containers: ContainerTable;
+  readonly #events = new EventBus();
+  readonly #ceilings = readCeilings();
+  readonly #network: Network;
+  readonly #vmHost: VmHost;
+  readonly #shared: SharedVms;
+  readonly #runs: RunControl;
+  readonly #execs: Execs;
+  readonly #sandboxes: Sandboxes;
+
+  private constructor(options: EngineOptions, network: Network) {
+    const { config, database, log, agentPath, guestDirectory } = options;
+    const numbers = new Numbers(database);
+    this.#options = options;
+    this.#network = network;
+    this.#containers = new ContainerTable(database);
+    this.#vmHost = new VmHost({
+      root: join(config.root, 'vm'),
+      runDir: config.runDir,
+      agentPath,
+      guestDirectory,
+      log,
+      nextNumber: () => numbers.next(),
+      onProgress: (message) => {
+        log.info(message);
+        this.#events.emit('vm', 'template', 'template', { message });
+      },
+    });
+    this.#shared = new SharedVms({
+      host: this.#vmHost,
+      store: new VmRecords(database),
+      bridge: network.bridge,
+      mtu: network.mtu,
+      onState: (record, state, reason) => {
+        this.#events.emit('vm', state, record.id, { name: record.name, ...(reason === '' ? {} : { reason }) });
+      },
+    });
+    this.#sandboxes = new Sandboxes({ agentPath, ceilings: this.#ceilings, runtimeRoot: join(config.runDir, 'oci') }, this.#vmHost, this.#shared);
+    const paths = (id: string): ReturnType<typeof containerPaths> => containerPaths(config, id);
+    const parts = { containers: this.#containers, events: this.#events, numbers, paths };
+    this.#runs = new RunControl({ ...parts, sandboxes: this.#sandboxes, network, log, spec: (record, plan, size) => this.#spec(record, plan, size) });
+    this.#execs = new Execs({ ...parts, runs: this.#runs });
+  }
+
+  /** Brings up the network, then takes over what a former daemon left running. */
+  static async open(options: EngineOptions): Promise<Engine> {
+    const { config, database, log } = options;
+    await Promise.all([
+      mkdir(join(config.root, 'containers'), { recursive: true, mode: 0o710 }),
+      mkdir(join(config.root, 'vm'), { recursive: true, mode: 0o700 }),
+      mkdir(join(config.runDir, 'c'), { recursive: true, mode: 0o711 }),
+    ]);
+    const engine = new Engine(options, await Network.open(database, config.bridge, log));
+    await engine.#shared.adoptAll();
+    await reconcile({
+      containers: engine.#containers,
+      sandboxes: engine.#sandboxes,
+      runs: engine.#runs,
+      log,
+      runDir: config.runDir,
+      rootDir: config.root,
+      paths: (id) => containerPaths(config, id),
+      spec: (record) => engine.#spec(record, undefined, { rows: 0, columns: 0 }),
+    });
+    engine.#releaseForgottenAddresses();
+    return engine;
+  }
+
+  /** The daemon ends; containers and VMs go on. Without any, the bridge and its rules go too. */
+  async close(): Promise<void> {
+    this.#runs.close();
+    const busy = this.#containers.all().some((record) => record.state.status === 'running') || this.listVms().some((vm) => vm.state === 'running');
+    await this.#network.close(!busy);
+    this.#vmHost.close();
+  }
+
+  async create(request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
+    checkHostConfig(request.host);
+    const image = this.#options.images.get(request.config.Image);
+    const id = randomBytes(32).toString('hex');
+    const name = request.name ?? randomName((candidate) => this.#containers.hasName(candidate));
+    const record = composeRecord(request, image, id, name, new Date().toISOString());
+    this.#containers.insert(record);
+    await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
+    this.#events.emit('container', 'create', id, containerAttributes(record));
+    return { id, warnings: [] };
+  }
+
+  get(reference: string): ContainerRecord {
+    return this.#containers.find(reference);
+  }
+
+  list(filter: ListFilter): ContainerRecord[] {
+    return filterContainers(this.#containers.all(), filter, (reference) => this.get(reference), (record, name) => this.#isFromImage(record, name));
+  }
+
+  start(reference: string): Promise<void> {
+    return this.#runs.start(this.get(reference).id);
+  }
+
+  stop(reference: string, options: { signal?: string; timeout?: number }): Promise<void> {
+    return this.#runs.stop(this.get(reference).id, options);
+  }
+
+  restart(reference: string, options: { signal?: string; timeout?: number }): Promise<void> {
+    return this.#runs.restart(this.get(reference).id, options);
+  }
+
+  kill(reference: string, signal: string): Promise<void> {
+    return this.#runs.kill(this.get(reference).id, signal);
+  }
+
+  pause(reference: string): Promise<void> {
+    return this.#runs.pause(this.get(reference).id, true);
+  }
+
+  unpause(reference: string): Promise<void> {
+    return this.#runs.pause(this.get(reference).id, false);
+  }
+
+  // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
+  async rename(reference: string, name: string): Promise<void> {
+    const old = this.get(reference);
+    const record = this.#containers.update(old.id, { name });
+    this.#events.emit('container', 'rename', record.id, { ...containerAttributes(record), oldName: `/${old.name}` });
+  }
+
+  async remove(reference: string, options: { force: boolean }): Promise<void> {
+    const { id } = this.get(reference);
+    await this.#runs.remove(id, options.force);
+    this.#execs.forget(id);
+  }
+
+  // eslint-disable-next-line typescript/require-await -- its second promise is the wait
+  async wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }> {
+    const { id, state } = this.get(reference);
+    if (condition === 'not-running' && state.status !== 'running') {
+      return { result: Promise.resolve({ exitCode: state.exitCode ?? 0 }) };
+    }
+    return { result: this.#runs.waiters.wait(id, condition === 'removed' ? 'removed' : 'exit', signal) };
+  }
+
+  // eslint-disable-next-line typescript/require-await -- what fails does so before the first entry
+  async logs(reference: string, options: LogOptions): Promise<AsyncIterable<LogEntry>> {
+    return this.#readLogs(this.get(reference), options);
+  }
+
+  async attach(reference: string, options: AttachOptions): Promise<Attachment> {
+    const record = this.get(reference);
+    if (record.state.status === 'running' && record.state.paused) throw conflict(`Container ${record.id} is paused, unpause the container before attach`);
+    const live = await this.#runs.attach(record.id, options);
+    if (!options.logs) return live;
+    const past = this.#readLogs(record, { ...options, follow: false, signal: new AbortController().signal });
+    if (!options.stream) live.close();
+    return { ...withPast(live, past), tty: live.tty };
+  }
+
+  resize(reference: string, rows: number, columns: number): Promise<void> {
+    return this.#runs.resize(this.get(reference).id, rows, columns);
+  }
+
+  async memory(reference: string): Promise<MemoryUse> {
+    const record = this.get(reference);
+    const sandbox = this.#runs.sandbox(record.id);
+    if (sandbox === undefined) throw conflict(`Container ${record.id} is not running`);
+    const { own } = await sandbox.memory();
+    return { own, template: record.isolation.kind === 'container' ? 0 : this.#vmHost.templateBytes, pool: 0 };
+  }
+
+  // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
+  async createExec(reference: string, request: ExecRequest): Promise<string> {
+    return this.#execs.create(this.get(reference), request);
+  }
+
+  getExec(id: string): ExecRecord {
+    return this.#execs.get(id);
+  }
+
+  startExec(id: string, options: { detach: boolean; rows?: number; columns?: number }): Promise<Attachment | undefined> {
+    return this.#execs.start(id, options);
+  }
+
+  resizeExec(id: string, rows: number, columns: number): Promise<void> {
+    return this.#execs.resize(id, rows, columns);
+  }
+
+  async createVm(request: { name: string; cpus?: number; memory?: number }): Promise<VmRecord> {
+    await this.#shared.create(checkVmName(request.name), request);
+    return this.getVm(request.name);
+  }
+
+  listVms(): VmRecord[] {
+    return this.#shared.options.store.all().map((record) => this.#present(record));
+  }
+
+  getVm(name: string): VmRecord {
+    const record = this.#shared.options.store.find(name);
+    if (record === undefined) throw notFound(`No such VM: ${name}`);
+    return this.#present(record);
+  }
+
+  async removeVm(name: string, options: { force: boolean }): Promise<void> {
+    const { containers } = this.getVm(name);
+    if (containers.length > 0 && !options.force) {
+      throw conflict(`cannot remove VM "${name}": it has ${String(containers.length)} container(s): remove them before or force remove`);
+    }
+    for (const id of containers) await this.#runs.remove(id, true);
+    await this.#shared.remove(name);
+  }
+
+  events(query: EventQuery): AsyncIterable<EngineEvent> {
+    return this.#events.query(query);
+  }
+
+  async facts(): Promise<SystemFacts> {
+    return {
+      accelerator: this.#vmHost.acceleration?.accelerator,
+      runtimes: RUNTIME_NAMES,
+      defaultRuntime: DEFAULT_RUNTIME,
+      kernel: kernelRelease(),
+      cgroupVersion: await cgroupVersion(),
+      cgroupDriver: 'cgroupfs',
+      templateBytes: this.#vmHost.templateBytes,
+      poolBytes: 0,
+      poolSize: 0,
+    };
+  }
+
+  #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {
+    const { Type: type, Config: settings } = record.host.LogConfig ?? {};
+    if (type === 'none') throw conflict('configured logging driver does not support reading');
+    const running = record.state.status === 'running' ? this.#runs.sandbox(record.id) : undefined;
+    const ended = running === undefined ? Promise.resolve() : running.exit(record.proc);
+    const source = { path: containerPaths(this.#options.config, record.id).log, maxFiles: Number(settings?.['max-file'] ?? 1), ended };
+    return readLog(source, options);
+  }
+
+  #spec(record: ContainerRecord, network: NetworkPlan | undefined, size: TerminalSize): ContainerSpec {
+    const { images, config } = this.#options;
+    const image = images.get(record.imageId);
+    return containerSpec(record, {
+      paths: containerPaths(config, record.id),
+      layers: images.layers(image),
+      disk: () => images.disk(image),
+      network,
+      ceilings: this.#ceilings,
+      ...size,
+    });
+  }
+
+  #isFromImage(record: ContainerRecord, name: string): boolean {
+    const image: ImageRecord | undefined = this.#options.images.find(name);
+    return image === undefined ? record.imageReference === name : record.imageId === image.id;
+  }
+
+  #present(record: SharedVmRecord): VmRecord {
+    const containers = this.#containers.all().filter(({ isolation }) => isolation.kind === 'hybrid' && isolation.vm === record.name);
+    return {
+      name: record.name,
+      id: record.id,
+      cpus: record.cpus,
+      memory: record.memory,
+      createdAt: record.createdAt,
+      state: this.#shared.running(record.name) === undefined ? 'stopped' : 'running',
+      containers: containers.map(({ id }) => id),
+      accelerator: this.#vmHost.acceleration?.accelerator ?? 'unknown',
+    };
+  }
+
+  /** Addresses of those whom a crash took away before they gave them back. */
+  #releaseForgottenAddresses(): void {
+    for (const owner of this.#network.owners()) {
+      const held = this.#containers.has(owner) && this.#containers.byId(owner).state.status === 'running';
+      if (!held) this.#network.release(owner);
+    }
+  }
+}
+
+/** What was logged first, then what comes. */
+function withPast(live: Attachment, past: AsyncIterable<LogEntry>): Attachment {
+  return {
+    tty: live.tty,
+    output: (async function* () {
+      yield* past;
+      yield* live.output;
+    })(),
+    write: (data) => live.write(data),
+    endInput: () => {
+      live.endInput();
+    },
+    close: () => {
+      live.close();
+    },
+  };
+}

@@ -1,0 +1,56 @@
+/** /etc/hosts, /etc/hostname and /etc/resolv.conf of a container, written before each start. */
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { containerResolvConf } from '../network/host-network.ts';
+import type { ContainerRecord } from './record.ts';
+
+const LOCAL_HOSTS = `127.0.0.1\tlocalhost
+::1\tlocalhost ip6-localhost ip6-loopback
+fe00::0\tip6-localnet
+ff00::0\tip6-mcastprefix
+ff02::1\tip6-allnodes
+ff02::2\tip6-allrouters
+`;
+
+export async function writeInjectedFiles(record: ContainerRecord, rootDir: string): Promise<void> {
+  await mkdir(rootDir, { recursive: true, mode: 0o710 });
+  // Not synced: they are made anew before each start.
+  await Promise.all([
+    writeFile(join(rootDir, 'hosts'), hosts(record)),
+    writeFile(join(rootDir, 'hostname'), `${record.config.Hostname ?? ''}\n`),
+    writeFile(join(rootDir, 'resolv.conf'), resolvConf(record, await containerResolvConf())),
+  ]);
+}
+
+export function hosts(record: ContainerRecord): string {
+  const { Hostname: hostname = '', Domainname: domain = '' } = record.config;
+  const names = domain === '' ? hostname : `${hostname}.${domain} ${hostname}`;
+  const extra = (record.host.ExtraHosts ?? []).map((entry) => {
+    const at = entry.indexOf(':');
+    const address = entry.slice(at + 1);
+    return `${address === 'host-gateway' ? (record.network?.gateway ?? '127.0.0.1') : address}\t${entry.slice(0, at)}\n`;
+  });
+  const own = record.network === undefined ? '' : `${record.network.address}\t${names}\n`;
+  return `${LOCAL_HOSTS}${extra.join('')}${own}`;
+}
+
+/** `--dns` and its neighbours replace the host's lines of their kind. */
+export function resolvConf(record: ContainerRecord, host: string): string {
+  const { Dns: dns, DnsSearch: search, DnsOptions: options } = record.host;
+  const replaced: Array<[keyword: string, line: string | undefined]> = [
+    ['nameserver', lines('nameserver', dns)],
+    ['search', search !== undefined && search !== null && search.length > 0 && search[0] !== '.' ? `search ${search.join(' ')}\n` : undefined],
+    ['options', options !== undefined && options !== null && options.length > 0 ? `options ${options.join(' ')}\n` : undefined],
+  ];
+  return replaced.reduce((text, [keyword, line]) => (line === undefined ? text : withoutKeyword(text, keyword) + line), host);
+}
+
+function lines(keyword: string, values: readonly string[] | null | undefined): string | undefined {
+  if (values === undefined || values === null || values.length === 0) return undefined;
+  return values.map((value) => `${keyword} ${value}\n`).join('');
+}
+
+function withoutKeyword(text: string, keyword: string): string {
+  const kept = text.split('\n').filter((line) => !line.trim().startsWith(keyword) && line !== '');
+  return kept.length === 0 ? '' : `${kept.join('\n')}\n`;
+}

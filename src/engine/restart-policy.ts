@@ -1,0 +1,34 @@
+/** Whether and when a container that ended is started again, as Docker's `--restart` has it. */
+import type { ContainerRecord } from './record.ts';
+
+const FIRST_DELAY_MS = 100;
+const MAX_DELAY_MS = 60_000;
+/** A run this long proves the container healthy: the delay begins anew. */
+const HEALTHY_MS = 10_000;
+
+export interface RestartDecision {
+  readonly restart: boolean;
+  readonly delayMs: number;
+}
+
+/** `lastDelayMs` is what the restart before this one waited, 0 for the first. */
+export function decideRestart(record: ContainerRecord, exitCode: number, ranMs: number, lastDelayMs: number): RestartDecision {
+  const { Name: name = 'no', MaximumRetryCount: maximum = 0 } = record.host.RestartPolicy ?? {};
+  const delayMs = ranMs >= HEALTHY_MS || lastDelayMs === 0 ? FIRST_DELAY_MS : Math.min(lastDelayMs * 2, MAX_DELAY_MS);
+  const stopped = record.stopRequested;
+  switch (name) {
+    case 'always':
+    case 'unless-stopped':
+      return { restart: !stopped, delayMs };
+    case 'on-failure':
+      return { restart: !stopped && exitCode !== 0 && (maximum === 0 || record.restartCount < maximum), delayMs };
+    default:
+      return { restart: false, delayMs };
+  }
+}
+
+/** After a reboot or the daemon's death, with the container found ended. */
+export function restartsWithDaemon(record: ContainerRecord): boolean {
+  const name = record.host.RestartPolicy?.Name ?? 'no';
+  return name === 'always' || (name === 'unless-stopped' && !record.stopRequested);
+}

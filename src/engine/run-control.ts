@@ -1,0 +1,388 @@
+/**
+ * The life of containers: start, stop, kill, exit, removal.
+ *
+ * Invariants: for one container one action at a time (the key of `exclusive` is its id); an exit is handled in its turn too. A run
+ * exists in `runs` from its preparation until its sandbox is released. Waiters are told only what the database says already.
+ */
+import { rm } from 'node:fs/promises';
+import { AbodeError, conflict, messageOf } from '../base/errors.ts';
+import { Exclusive } from '../base/exclusive.ts';
+import type { Log } from '../base/log.ts';
+import type { Network } from '../network/network.ts';
+import type { ContainerSpec, NetworkPlan, ProcessExit, Sandbox } from '../sandbox/sandbox.ts';
+import type { Sandboxes } from '../sandbox/sandboxes.ts';
+import { StartError } from '../sandbox/start-error.ts';
+import type { Attachment, AttachOptions } from './api.ts';
+import type { ContainerPaths } from './container-paths.ts';
+import type { ContainerTable } from './container-table.ts';
+import { DeferredAttachment } from './deferred-attachment.ts';
+import type { EventBus } from './event-bus.ts';
+import { containerAttributes } from './event-attributes.ts';
+import { writeInjectedFiles } from './injected-files.ts';
+import type { Numbers } from './numbers.ts';
+import type { ContainerRecord, ContainerState } from './record.ts';
+import { decideRestart } from './restart-policy.ts';
+import { signalNumber } from './signals.ts';
+import { Waiters } from './waiters.ts';
+
+export interface RunControlParts {
+  readonly containers: ContainerTable;
+  readonly sandboxes: Sandboxes;
+  readonly network: Network;
+  readonly events: EventBus;
+  readonly numbers: Numbers;
+  readonly log: Log;
+  readonly paths: (id: string) => ContainerPaths;
+  /** The spec of a container as it is now; `size` is the terminal that the last client told. */
+  readonly spec: (record: ContainerRecord, network: NetworkPlan | undefined, size: TerminalSize) => ContainerSpec;
+}
+
+export interface TerminalSize {
+  readonly rows: number;
+  readonly columns: number;
+}
+
+interface Run {
+  readonly sandbox: Sandbox;
+  /** Settles when the exit was handled and the sandbox released. */
+  ended: Promise<void>;
+}
+
+/** A killed process whose exit does not come by then is taken from it: the sandbox is torn down. */
+const KILL_MS = 10_000;
+const DEFAULT_STOP_SECONDS = 10;
+
+export class RunControl {
+  readonly #parts: RunControlParts;
+  readonly #exclusive = new Exclusive();
+  readonly #runs = new Map<string, Run>();
+  readonly #waiting = new Map<string, Set<{ attachment: DeferredAttachment; options: AttachOptions }>>();
+  readonly #sizes = new Map<string, TerminalSize>();
+  readonly #delays = new Map<string, { delayMs: number; timer?: NodeJS.Timeout }>();
+  readonly waiters: Waiters = new Waiters();
+  #closing = false;
+
+  constructor(parts: RunControlParts) {
+    this.#parts = parts;
+  }
+
+  sandbox(id: string): Sandbox | undefined {
+    return this.#runs.get(id)?.sandbox;
+  }
+
+  start(id: string): Promise<void> {
+    this.#cancelRestart(id);
+    return this.#exclusive.run(id, () => this.#start(id));
+  }
+
+  async stop(id: string, options: { signal?: string; timeout?: number }): Promise<void> {
+    this.#cancelRestart(id);
+    await this.#exclusive.run(id, async () => {
+      const record = this.#parts.containers.byId(id);
+      if (record.state.status !== 'running') throw new AbodeError('not-modified', `Container ${id} is already stopped`);
+      await this.#stop(record, options);
+    });
+    await this.#settled(id);
+  }
+
+  async restart(id: string, options: { signal?: string; timeout?: number }): Promise<void> {
+    this.#cancelRestart(id);
+    await this.#exclusive.run(id, async () => {
+      const record = this.#parts.containers.byId(id);
+      if (record.state.status === 'running') await this.#stop(record, options);
+    });
+    await this.#settled(id);
+    await this.#exclusive.run(id, () => this.#start(id));
+    this.#emit(id, 'restart');
+  }
+
+  async kill(id: string, signal: string): Promise<void> {
+    const number = signalNumber(signal);
+    const record = this.#parts.containers.byId(id);
+    const sandbox = this.sandbox(id);
+    if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`Container ${id} is not running`);
+    if (number === signalNumber('KILL') || number === signalNumber(record.config.StopSignal ?? 'TERM')) {
+      this.#parts.containers.update(id, { stopRequested: true });
+    }
+    if (record.state.paused && number === signalNumber('KILL')) await this.#setPaused(record, sandbox, false);
+    await sandbox.signal(record.proc, number, false);
+    this.#emit(id, 'kill', { signal: String(number) });
+    if (number === signalNumber('KILL')) await this.#exitOrTeardown(id, record, sandbox, KILL_MS);
+  }
+
+  pause(id: string, paused: boolean): Promise<void> {
+    return this.#exclusive.run(id, async () => {
+      const record = this.#parts.containers.byId(id);
+      const sandbox = this.sandbox(id);
+      if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`Container ${id} is not running`);
+      if (record.state.paused === paused) throw conflict(paused ? `Container ${id} is already paused` : `Container ${id} is not paused`);
+      await this.#setPaused(record, sandbox, paused);
+      this.#emit(id, paused ? 'pause' : 'unpause');
+    });
+  }
+
+  /** Stops it if it runs (with force), and removes everything of it. */
+  async remove(id: string, force: boolean): Promise<void> {
+    this.#cancelRestart(id);
+    const record = this.#parts.containers.byId(id);
+    if (record.state.status === 'running') {
+      if (!force) {
+        throw conflict(
+          record.state.paused
+            ? `cannot remove container "/${record.name}": container is paused and must be unpaused first`
+            : `cannot remove container "/${record.name}": container is running: stop the container before removing or force remove`,
+        );
+      }
+      this.#parts.containers.update(id, { removing: true });
+      await this.kill(id, 'KILL').catch((error: unknown) => {
+        if (!(error instanceof AbodeError && error.code === 'conflict')) throw error;
+      });
+      await this.#settled(id);
+    }
+    if (this.#parts.containers.has(id)) await this.#exclusive.run(id, () => this.#remove(id));
+  }
+
+  /** Output from the next byte on; of a container that does not run, from its next start. */
+  async attach(id: string, options: AttachOptions): Promise<Attachment> {
+    const record = this.#parts.containers.byId(id);
+    const tty = record.config.Tty ?? false;
+    const sandbox = this.sandbox(id);
+    if (record.state.status === 'running' && sandbox !== undefined) return sandbox.attach(record.proc, options, tty);
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting);
+    const attachment = new DeferredAttachment(tty, () => {
+      waiting.delete(entry);
+    });
+    const entry = { attachment, options };
+    waiting.add(entry);
+    return attachment;
+  }
+
+  async resize(id: string, rows: number, columns: number): Promise<void> {
+    const record = this.#parts.containers.byId(id);
+    this.#sizes.set(id, { rows, columns });
+    if (record.state.status === 'running') await this.sandbox(id)?.resize(record.proc, rows, columns);
+  }
+
+  /** Takes a container's sandbox over from a former daemon. */
+  adopt(record: ContainerRecord, sandbox: Sandbox): void {
+    this.#watch(record, sandbox);
+  }
+
+  /** A container that the former daemon left running and whose sandbox is gone. */
+  async lost(record: ContainerRecord, exit: ProcessExit): Promise<void> {
+    await this.#exclusive.run(record.id, () => this.#ended(record.id, exit, undefined));
+  }
+
+  /** The daemon ends, containers go on. */
+  close(): void {
+    this.#closing = true;
+    for (const id of this.#delays.keys()) this.#cancelRestart(id);
+  }
+
+  async #start(id: string): Promise<void> {
+    const { containers, network, numbers, paths, sandboxes } = this.#parts;
+    const before = containers.byId(id);
+    if (before.removing) throw conflict('container is marked for removal and cannot be started');
+    if (before.state.status === 'running') {
+      if (before.state.paused) throw conflict('cannot start a paused container, try unpause instead');
+      throw new AbodeError('not-modified', `Container ${id} is already running`);
+    }
+    const lease = before.host.NetworkMode === 'none' ? undefined : network.lease(id);
+    const { network: _former, ...rest } = before;
+    const record: ContainerRecord = { ...rest, proc: numbers.next(), stopRequested: false, ...(lease === undefined ? {} : { network: { network: 'bridge', ...lease } }) };
+    const { rootDir } = paths(id);
+    const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
+    const spec = this.#parts.spec(record, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
+    let sandbox: Sandbox | undefined;
+    try {
+      const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir), sandboxes.prepare(record.isolation, spec)]);
+      sandbox = prepared;
+      await this.#connectWaiting(id, sandbox, record);
+      const pid = await sandbox.start();
+      const state: ContainerState = { status: 'running', pid, startedAt: new Date().toISOString(), paused: false };
+      containers.update(id, { proc: record.proc, stopRequested: false, state, ...(record.network === undefined ? {} : { network: record.network }) });
+    } catch (error) {
+      await this.#failed(id, error, sandbox, spec);
+      throw error;
+    }
+    this.#watch(containers.byId(id), sandbox);
+    this.#emit(id, 'start');
+  }
+
+  #networkPlan(id: string, record: ContainerRecord): NetworkPlan {
+    const { network } = this.#parts;
+    const { address = '', prefixLength = 0, gateway = '', mac = '' } = record.network ?? {};
+    return {
+      interfaceName: 'eth0',
+      hostInterface: `ab${record.isolation.kind === 'vm' ? 't' : 'v'}${id.slice(0, 10)}`,
+      bridge: network.bridge,
+      mac,
+      addresses: [`${address}/${String(prefixLength)}`],
+      gateways: [gateway],
+      mtu: network.mtu,
+    };
+  }
+
+  async #connectWaiting(id: string, sandbox: Sandbox, record: ContainerRecord): Promise<void> {
+    const waiting = [...(this.#waiting.get(id) ?? [])];
+    this.#waiting.delete(id);
+    await Promise.all(
+      waiting.map(async ({ attachment, options }) => {
+        attachment.connect(await sandbox.attach(record.proc, options, record.config.Tty ?? false));
+      }),
+    );
+  }
+
+  async #failed(id: string, error: unknown, sandbox: Sandbox | undefined, spec: ContainerSpec): Promise<void> {
+    const { containers, network, sandboxes, log } = this.#parts;
+    for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
+    this.#waiting.delete(id);
+    const record = containers.byId(id);
+    try {
+      await (sandbox === undefined ? sandboxes.sweep(record.isolation, spec) : sandbox.release({ keepData: true }));
+    } catch (failure) {
+      log.error({ container: id, error: messageOf(failure) }, 'clean-up after a failed start');
+    }
+    network.release(id);
+    const exitCode = error instanceof StartError ? error.exitCode : 128;
+    containers.update(id, { network: undefined, state: { status: 'created', exitCode, error: messageOf(error) } });
+    this.#emit(id, 'die', { exitCode: String(exitCode) });
+    this.waiters.exited(id, { exitCode, error: messageOf(error) });
+    if (record.host.AutoRemove === true) await this.#remove(id);
+  }
+
+  #watch(record: ContainerRecord, sandbox: Sandbox): void {
+    const { id, proc } = record;
+    const ended = sandbox.exit(proc).then((exit) => {
+      // Not handled by a daemon that is on its way out: the next one finds it.
+      if (this.#closing) return;
+      return this.#exclusive.run(id, () => this.#ended(id, exit, sandbox));
+    });
+    const run: Run = { sandbox, ended };
+    ended.catch((error: unknown) => {
+      this.#parts.log.error({ container: id, error: messageOf(error) }, 'handling the exit of a container');
+      if (this.#runs.get(id) === run) this.#runs.delete(id);
+    });
+    this.#runs.set(id, run);
+  }
+
+  async #ended(id: string, exit: ProcessExit, sandbox: Sandbox | undefined): Promise<void> {
+    const { containers, network, log } = this.#parts;
+    if (!containers.has(id)) return;
+    const record = containers.byId(id);
+    if (record.state.status !== 'running') return;
+    const { startedAt } = record.state;
+    const autoRemove = record.host.AutoRemove === true;
+    const decision = decideRestart(record, exit.exitCode, Date.parse(exit.time) - Date.parse(startedAt), this.#delays.get(id)?.delayMs ?? 0);
+    const restart = decision.restart && !autoRemove && !record.removing && !this.#closing;
+    const state: ContainerState = { status: 'exited', startedAt, finishedAt: exit.time, exitCode: exit.exitCode, oomKilled: exit.oomKilled, error: exit.reason };
+    containers.update(id, { network: undefined, state });
+    if (exit.oomKilled) this.#emit(id, 'oom');
+    this.#emit(id, 'die', { exitCode: String(exit.exitCode), execDuration: String(Math.max(0, Math.round((Date.parse(exit.time) - Date.parse(startedAt)) / 1000))) });
+    this.waiters.exited(id, { exitCode: exit.exitCode });
+    try {
+      await (sandbox?.release({ keepData: !autoRemove && !record.removing }) ?? this.#sweep(record));
+    } catch (error) {
+      log.error({ container: id, error: messageOf(error) }, 'releasing a container that ended');
+    }
+    this.#runs.delete(id);
+    network.release(id);
+    if (record.stopRequested) this.#emit(id, 'stop');
+    if (autoRemove) await this.#remove(id);
+    else if (restart) this.#scheduleRestart(id, decision.delayMs);
+    else this.#delays.delete(id);
+  }
+
+  async #sweep(record: ContainerRecord): Promise<void> {
+    await this.#parts.sandboxes.sweep(record.isolation, { id: record.id, runDir: this.#parts.paths(record.id).runDir });
+  }
+
+  #scheduleRestart(id: string, delayMs: number): void {
+    const timer = setTimeout(() => {
+      const { containers, log } = this.#parts;
+      if (!containers.has(id)) return;
+      containers.update(id, { restartCount: containers.byId(id).restartCount + 1 });
+      this.#exclusive
+        .run(id, () => this.#start(id))
+        .catch((error: unknown) => {
+          log.warn({ container: id, error: messageOf(error) }, 'restart by policy');
+        });
+    }, delayMs);
+    this.#delays.set(id, { delayMs, timer });
+  }
+
+  #cancelRestart(id: string): void {
+    clearTimeout(this.#delays.get(id)?.timer);
+    this.#delays.delete(id);
+  }
+
+  /** Asks to end, waits, kills; the exit is handled by its own turn afterwards. */
+  async #stop(record: ContainerRecord, options: { signal?: string; timeout?: number }): Promise<void> {
+    const { id } = record;
+    const sandbox = this.sandbox(id);
+    if (sandbox === undefined) return;
+    this.#parts.containers.update(id, { stopRequested: true });
+    if (record.state.status === 'running' && record.state.paused) await this.#setPaused(record, sandbox, false);
+    const signal = signalNumber(options.signal ?? record.config.StopSignal ?? 'TERM');
+    const seconds = options.timeout ?? record.config.StopTimeout ?? DEFAULT_STOP_SECONDS;
+    await sandbox.signal(record.proc, signal, false).catch(() => undefined);
+    this.#emit(id, 'kill', { signal: String(signal) });
+    if (await exitedWithin(sandbox.exit(record.proc), seconds < 0 ? undefined : seconds * 1000)) return;
+    await sandbox.signal(record.proc, signalNumber('KILL'), false).catch(() => undefined);
+    this.#emit(id, 'kill', { signal: String(signalNumber('KILL')) });
+    await this.#exitOrTeardown(id, record, sandbox, KILL_MS);
+  }
+
+  /** A guest that does not carry out a kill loses its VM, a shim that does not its life. */
+  async #exitOrTeardown(id: string, record: ContainerRecord, sandbox: Sandbox, deadlineMs: number): Promise<void> {
+    if (await exitedWithin(sandbox.exit(record.proc), deadlineMs)) return;
+    this.#parts.log.warn({ container: id }, 'a killed container did not end: its sandbox is torn down');
+    await sandbox.release({ keepData: false });
+  }
+
+  async #setPaused(record: ContainerRecord, sandbox: Sandbox, paused: boolean): Promise<void> {
+    if (record.state.status !== 'running') return;
+    await sandbox.pause(paused);
+    this.#parts.containers.update(record.id, { state: { ...record.state, paused } });
+  }
+
+  async #settled(id: string): Promise<void> {
+    await this.#runs.get(id)?.ended.catch(() => undefined);
+  }
+
+  async #remove(id: string): Promise<void> {
+    const { containers, sandboxes, network, paths } = this.#parts;
+    if (!containers.has(id)) return;
+    const record = containers.update(id, { removing: true });
+    const { rootDir, runDir } = paths(id);
+    await Promise.all([rm(rootDir, { recursive: true, force: true }), rm(runDir, { recursive: true, force: true }), sandboxes.forget(record.isolation, id)]);
+    network.release(id);
+    containers.delete(id);
+    for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
+    this.#waiting.delete(id);
+    this.#sizes.delete(id);
+    this.#parts.events.emit('container', 'destroy', id, containerAttributes(record));
+    const exitCode = record.state.status === 'running' ? 0 : (record.state.exitCode ?? 0);
+    this.waiters.removed(id, { exitCode });
+  }
+
+  #emit(id: string, action: string, more: Readonly<Record<string, string>> = {}): void {
+    this.#parts.events.emit('container', action, id, { ...containerAttributes(this.#parts.containers.byId(id)), ...more });
+  }
+}
+
+async function exitedWithin(exit: Promise<unknown>, deadlineMs: number | undefined): Promise<boolean> {
+  if (deadlineMs === undefined) return exit.then(() => true);
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => {
+      resolve(false);
+    }, deadlineMs);
+  });
+  try {
+    return await Promise.race([exit.then(() => true), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,57 @@
+/** Where a container runs, by its isolation: the one place that knows all kinds of sandboxes. */
+import { HostSandbox, type HostOptions } from './host/host-sandbox.ts';
+import type { ContainerSpec, Sandbox } from './sandbox.ts';
+import { HybridSandbox } from './vm/hybrid-sandbox.ts';
+import type { SharedVms } from './vm/shared-vms.ts';
+import type { VmHost } from './vm/vm-host.ts';
+import { VmSandbox } from './vm/vm-sandbox.ts';
+
+export type SandboxKind =
+  | { readonly kind: 'container'; readonly runtime: string }
+  | { readonly kind: 'vm'; readonly boot: 'template' | 'cold' }
+  | { readonly kind: 'hybrid'; readonly vm: string };
+
+export class Sandboxes {
+  readonly #host: HostOptions;
+  readonly #vms: VmHost;
+  readonly #shared: SharedVms;
+
+  constructor(host: HostOptions, vms: VmHost, shared: SharedVms) {
+    this.#host = host;
+    this.#vms = vms;
+    this.#shared = shared;
+  }
+
+  prepare(kind: SandboxKind, spec: ContainerSpec): Promise<Sandbox> {
+    switch (kind.kind) {
+      case 'container':
+        return HostSandbox.prepare(this.#host, kind.runtime, spec);
+      case 'vm':
+        return VmSandbox.prepare(this.#vms, kind.boot, spec);
+      case 'hybrid':
+        return HybridSandbox.prepare(this.#shared, kind.vm, spec);
+    }
+  }
+
+  /** The sandbox that a former daemon prepared; undefined when it is gone. */
+  adopt(kind: SandboxKind, spec: ContainerSpec): Promise<Sandbox | undefined> {
+    switch (kind.kind) {
+      case 'container':
+        return HostSandbox.adopt(this.#host, kind.runtime, spec);
+      case 'vm':
+        return VmSandbox.adopt(this.#vms, kind.boot, spec);
+      case 'hybrid':
+        return HybridSandbox.adopt(this.#shared, kind.vm, spec);
+    }
+  }
+
+  /** Removes what a container whose sandbox is gone left on the host. */
+  async sweep(kind: SandboxKind, spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
+    await (kind.kind === 'vm' ? VmSandbox.sweep(spec) : HostSandbox.sweep(spec));
+  }
+
+  /** What is left of a container that is removed for good, beyond its own directories. */
+  async forget(kind: SandboxKind, id: string): Promise<void> {
+    if (kind.kind === 'hybrid') await this.#shared.forget(kind.vm, id);
+  }
+}

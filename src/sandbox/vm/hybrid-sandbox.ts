@@ -1,0 +1,222 @@
+/** A container in a VM that it shares with others: crun in the guest, on the guest's kernel and bridge. */
+import { readFile, rm, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { AgentError } from '../../agent-client/connection.ts';
+import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
+import { FrameType } from '../../agent-client/frame.ts';
+import { AbodeError } from '../../base/errors.ts';
+import { readFileIfThere, writeFileAtomic } from '../../base/files.ts';
+import type { Attachment } from '../attachment.ts';
+import { ALL_CAPABILITIES } from '../capabilities.ts';
+import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/spec.ts';
+import { overlayOptions } from '../overlay.ts';
+import { stdioFields } from '../process-fields.ts';
+import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
+import { classifyRuntimeError } from '../start-error.ts';
+import { GUEST_BRIDGE, GUEST_DATA, type SharedVm, type SharedVms } from './shared-vms.ts';
+
+const REQUEST_MS = 120_000;
+const MS_NOATIME = 1024;
+const MNT_DETACH = 2;
+const CRUN = '/usr/bin/crun';
+
+export class HybridSandbox implements Sandbox {
+  readonly #vms: SharedVms;
+  readonly #vm: SharedVm;
+  readonly #spec: ContainerSpec;
+
+  private constructor(vms: SharedVms, vm: SharedVm, spec: ContainerSpec) {
+    this.#vms = vms;
+    this.#vm = vm;
+    this.#spec = spec;
+  }
+
+  static async prepare(vms: SharedVms, name: string, spec: ContainerSpec): Promise<HybridSandbox> {
+    const [vm] = await Promise.all([vms.obtain(name), mkdir(spec.runDir, { recursive: true, mode: 0o711 })]);
+    return new HybridSandbox(vms, vm, spec);
+  }
+
+  static async adopt(vms: SharedVms, name: string, spec: ContainerSpec): Promise<HybridSandbox | undefined> {
+    const vm = vms.running(name);
+    const slot = await readFileIfThere(join(spec.runDir, 'slot'));
+    if (vm === undefined || slot === undefined) return undefined;
+    vm.adoptImage((await spec.disk()).path, spec.id, Number(slot));
+    const sandbox = new HybridSandbox(vms, vm, spec);
+    vm.machine.shim.expectExit(spec.init.proc, spec.init.exitPath);
+    await vm.machine.shim.refresh();
+    return sandbox;
+  }
+
+  attach(proc: number, streams: Streams, tty: boolean): Promise<Attachment> {
+    return this.#vm.machine.shim.attach(proc, streams, tty);
+  }
+
+  async start(): Promise<number> {
+    const { init } = this.#spec;
+    this.#vm.machine.shim.expectExit(init.proc, init.exitPath);
+    const process = await this.#prepareBundle();
+    const args = [CRUN, '--cgroup-manager=cgroupfs', 'run', '--bundle', this.#bundle, ...this.#common(init, 'init'), this.#spec.id];
+    return this.#launch(init, 'init', args, process.args, (fields) => fields.addAll(Tag.CLEANUP_ARG, [CRUN, '--cgroup-manager=cgroupfs', 'delete', '--force', this.#spec.id]));
+  }
+
+  async exec(process: ProcessSpec): Promise<number> {
+    this.#vm.machine.shim.expectExit(process.proc, process.exitPath);
+    const name = `exec-${String(process.proc)}`;
+    const composed = await this.#composeProcess(process);
+    const path = `${this.#bundle}/${name}.json`;
+    await this.#write(path, specJson(composed));
+    const args = [CRUN, '--cgroup-manager=cgroupfs', 'exec', '--process', path, ...this.#common(process, name), this.#spec.id];
+    return this.#launch(process, name, args, process.args, (fields) => fields.add(Tag.JOIN, this.#spec.init.proc));
+  }
+
+  async signal(proc: number, signal: number, all: boolean): Promise<void> {
+    await this.#request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, signal).add(Tag.ALL, all), proc);
+  }
+
+  async resize(proc: number, rows: number, columns: number): Promise<void> {
+    await this.#request(FrameType.RESIZE, new FieldsBuilder().add(Tag.ROWS, rows).add(Tag.COLS, columns), proc);
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    await this.#write(`/sys/fs/cgroup/abode/${this.#spec.id}/cgroup.freeze`, paused ? '1' : '0');
+  }
+
+  async exit(proc: number): Promise<ProcessExit> {
+    const { shim } = this.#vm.machine;
+    const exit = await shim.exit(proc);
+    if (exit.exitCode === 137 && exit.reason === '') await shim.settled();
+    return { ...exit, reason: exit.reason || shim.reason };
+  }
+
+  async releaseProcess(proc: number): Promise<void> {
+    await this.#request(FrameType.RELEASE, undefined, proc).catch(() => undefined);
+  }
+
+  async memory(): Promise<SandboxMemory> {
+    return { own: await this.#vms.memory(this.#vm.record.name) };
+  }
+
+  async release(_options: ReleaseOptions): Promise<void> {
+    const { machine } = this.#vm;
+    if (machine.shim.alive) {
+      await this.releaseProcess(this.#spec.init.proc);
+      const steps = [
+        this.#request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, this.#rootfs).add(Tag.FLAGS, MNT_DETACH)),
+        this.#request(FrameType.NET_DELETE, new FieldsBuilder().add(Tag.NETNS, this.#netns)),
+        this.#request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, this.#bundle)),
+      ];
+      await Promise.allSettled(steps);
+    }
+    this.#vm.leaveImages(this.#spec.id);
+    await rm(this.#spec.runDir, { recursive: true, force: true });
+  }
+
+  get #bundle(): string {
+    return `/run/abode/bundles/${this.#spec.id}`;
+  }
+
+  get #rootfs(): string {
+    return `${this.#bundle}/rootfs`;
+  }
+
+  get #netns(): string {
+    return this.#spec.id.slice(0, 24);
+  }
+
+  #common(process: ProcessSpec, name: string): string[] {
+    return ['--detach', '--pid-file', `${this.#bundle}/${name}.pid`, ...(process.tty ? ['--console-socket', this.#console(name)] : [])];
+  }
+
+  /** Short: a unix socket's path has at most 107 bytes. */
+  #console(name: string): string {
+    return `/run/abode/${this.#spec.id.slice(0, 24)}-${name}.tty`;
+  }
+
+  #request(type: FrameType, fields?: FieldsBuilder, proc = 0): ReturnType<SharedVm['machine']['request']> {
+    return this.#vm.machine.request(type, fields, proc, REQUEST_MS);
+  }
+
+  #write(path: string, content: string | Buffer): Promise<unknown> {
+    const fields = new FieldsBuilder()
+      .add(Tag.PATH, path)
+      .add(Tag.MODE, 0o644)
+      .add(Tag.CONTENT, Buffer.from(content));
+    return this.#request(FrameType.WRITE_FILE, fields);
+  }
+
+  async #prepareBundle(): Promise<OciProcess> {
+    const spec = this.#spec;
+    const image = (await spec.disk()).path;
+    const lower = await this.#vm.mountImage(image, spec.id);
+    await writeFileAtomic(join(spec.runDir, 'slot'), String(this.#vm.slotOf(image)));
+    const data = `${GUEST_DATA}/${spec.id}`;
+    const mkdirs = [`${data}/upper`, `${data}/work`].map((path, index) => this.#request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, path).add(Tag.MODE, index === 0 ? 0o755 : 0o700)));
+    const mount = new FieldsBuilder()
+      .add(Tag.SOURCE, 'overlay')
+      .add(Tag.TARGET, this.#rootfs)
+      .add(Tag.FSTYPE, 'overlay')
+      .add(Tag.FLAGS, MS_NOATIME)
+      .add(Tag.DATA, overlayOptions([lower], `${data}/upper`, `${data}/work`));
+    const contents = await Promise.all(spec.files.map((file) => readFile(file.source)));
+    const sources = new Map(spec.files.map((file, index) => [file.source, `${this.#bundle}/files/${String(index)}`]));
+    const [process] = await Promise.all([
+      Promise.all([...mkdirs, this.#request(FrameType.MOUNT, mount)]).then(() => this.#composeProcess(spec.init)),
+      this.#setUpNetwork(),
+      ...spec.files.map((file, index) => this.#write(sources.get(file.source) ?? '', contents[index] ?? '')),
+    ]);
+    const init: OciProcess = spec.runInit ? { ...process, args: ['/sbin/docker-init', 'init', '--', ...process.args] } : process;
+    const config = composeSpec(spec, init, {
+      rootfs: this.#rootfs,
+      netns: `/run/netns/${this.#netns}`,
+      cgroupsPath: `/abode/${spec.id}`,
+      cgroupVersion: '2',
+      ceilings: new Map(),
+      fileSource: (source) => (source === 'init' ? '/init' : (sources.get(source) ?? source)),
+    });
+    await this.#write(`${this.#bundle}/config.json`, specJson(config));
+    return process;
+  }
+
+  async #composeProcess(process: ProcessSpec): Promise<OciProcess> {
+    const fields = new FieldsBuilder().add(Tag.ROOT, this.#rootfs).add(Tag.USER, process.user).addAll(Tag.GROUP_ADD, process.groupAdd);
+    const answer = await this.#request(FrameType.RESOLVE_USER, fields);
+    const user = { uid: answer.number(Tag.UID) ?? 0, gid: answer.number(Tag.GID) ?? 0, groups: answer.numbers(Tag.GROUP), home: answer.string(Tag.HOME) ?? '/' };
+    return composeProcess(this.#spec, process, user, new Map(), ALL_CAPABILITIES);
+  }
+
+  async #setUpNetwork(): Promise<void> {
+    const { network } = this.#spec;
+    const fields = new FieldsBuilder().add(Tag.NETNS, this.#netns);
+    if (network === undefined) {
+      await this.#request(FrameType.NET_LOOPBACK, fields);
+      return;
+    }
+    fields
+      .add(Tag.HOST_IF, network.hostInterface)
+      .add(Tag.IFNAME, network.interfaceName)
+      .add(Tag.MAC, Buffer.from(network.mac.replaceAll(':', ''), 'hex'))
+      .addAll(Tag.ADDRESS, network.addresses)
+      .addAll(Tag.GATEWAY, network.gateways)
+      .add(Tag.BRIDGE, GUEST_BRIDGE)
+      .add(Tag.MTU, network.mtu);
+    await this.#request(FrameType.NET_VETH, fields);
+  }
+
+  async #launch(process: ProcessSpec, name: string, args: readonly string[], command: readonly string[], more: (fields: FieldsBuilder) => void): Promise<number> {
+    const fields = stdioFields(process)
+      .addAll(Tag.ARG, args)
+      .add(Tag.CONTAINER, this.#spec.id)
+      .add(Tag.PID_FILE, `${this.#bundle}/${name}.pid`)
+      .add(Tag.CGROUP, `/sys/fs/cgroup/abode/${this.#spec.id}`)
+      .add(Tag.CONSOLE_SOCKET, process.tty ? this.#console(name) : undefined);
+    more(fields);
+    try {
+      const answer = await this.#request(FrameType.START_RUNTIME, fields, process.proc);
+      return answer.number(Tag.PID) ?? 0;
+    } catch (error) {
+      if (error instanceof AgentError && error.agentCode === 'runtime') throw classifyRuntimeError(error.message, command[0] ?? '', process === this.#spec.init ? 'create' : 'exec');
+      if (error instanceof AgentError && error.agentCode === 'gone') throw new AbodeError('unavailable', `the VM ${this.#vm.record.name} ended: ${this.#vm.machine.shim.reason}`, { cause: error });
+      throw error;
+    }
+  }
+}

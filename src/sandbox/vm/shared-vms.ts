@@ -1,0 +1,288 @@
+/** VMs that containers share: made on first use or by name, found again after the daemon's restart, their images on slots of their own. */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
+import { FrameType } from '../../agent-client/frame.ts';
+import { conflict, notFound } from '../../base/errors.ts';
+import { Exclusive } from '../../base/exclusive.ts';
+import { removeCgroup } from '../cgroup.ts';
+import { privateMemory } from '../process-memory.ts';
+import { Shim } from '../shim.ts';
+import { padImageDisk } from './data-disk.ts';
+import { Machine } from './machine.ts';
+import type { Shape } from './shape.ts';
+import type { VmHost } from './vm-host.ts';
+import { machineId } from './vm-sandbox.ts';
+
+/** What must outlast the daemon; kept by whoever owns the database. */
+export interface SharedVmRecord {
+  readonly name: string;
+  readonly id: string;
+  readonly cpus: number;
+  readonly memory: number; // bytes
+  readonly createdAt: string;
+  readonly hostInterface: string;
+}
+
+export interface SharedVmStore {
+  find(name: string): SharedVmRecord | undefined;
+  all(): SharedVmRecord[];
+  insert(name: string, shape: { cpus?: number; memory?: number }): SharedVmRecord;
+  delete(name: string): void;
+}
+
+export interface SharedVmOptions {
+  readonly host: VmHost;
+  readonly store: SharedVmStore;
+  readonly bridge: string;
+  readonly mtu: number;
+  readonly onState: (record: SharedVmRecord, state: 'start' | 'stop', reason: string) => void;
+}
+
+/** Images in use at once in one VM: each slot is a device that the template has. */
+const SLOTS = 8;
+const START_MS = 120_000;
+const STOP_MS = 10_000;
+const O_RDONLY = 0;
+const MS_RDONLY = 1;
+const MS_NOATIME = 1024;
+
+export const GUEST_BRIDGE = 'br0';
+const IMAGES = '/run/abode/images';
+export const GUEST_DATA = '/run/abode/data';
+
+/** A running shared VM. */
+export class SharedVm {
+  readonly record: SharedVmRecord;
+  readonly machine: Machine;
+  /** Slot number to image path; undefined: free or not known to hold anything in use. */
+  readonly #slots: Array<{ path: string; users: Set<string> } | undefined> = Array.from({ length: SLOTS }, () => undefined);
+  readonly #exclusive = new Exclusive();
+  #fdset = 100;
+
+  constructor(record: SharedVmRecord, machine: Machine) {
+    this.record = record;
+    this.machine = machine;
+  }
+
+  /** The guest's path of an image's root filesystem; kept mounted while containers use it, and as long as its slot is not needed. */
+  async mountImage(path: string, container: string): Promise<string> {
+    return this.#exclusive.run('slots', async () => {
+      const known = this.#slots.findIndex((slot) => slot?.path === path);
+      if (known >= 0) {
+        this.#slots[known]?.users.add(container);
+        return guestImage(known);
+      }
+      const free = this.#freeSlot();
+      await this.#fill(free, path);
+      this.#slots[free] = { path, users: new Set([container]) };
+      return guestImage(free);
+    });
+  }
+
+  /** After the daemon's restart: what is mounted is told by those who use it. */
+  adoptImage(path: string, container: string, slot: number): void {
+    const held = this.#slots[slot];
+    if (held?.path === path) held.users.add(container);
+    else this.#slots[slot] = { path, users: new Set([container]) };
+  }
+
+  slotOf(path: string): number {
+    return this.#slots.findIndex((slot) => slot?.path === path);
+  }
+
+  leaveImages(container: string): void {
+    for (const slot of this.#slots) slot?.users.delete(container);
+  }
+
+  #freeSlot(): number {
+    const empty = this.#slots.findIndex((slot) => slot === undefined);
+    const unused = empty >= 0 ? empty : this.#slots.findIndex((slot) => slot?.users.size === 0);
+    if (unused < 0) throw conflict(`the VM ${this.record.name} runs containers of ${String(SLOTS)} images already, which is the most: use another VM for this image`);
+    return unused;
+  }
+
+  /** Puts the image's file behind the slot's device, which the guest has not opened, and mounts it there. */
+  async #fill(slot: number, path: string): Promise<void> {
+    const target = guestImage(slot);
+    const { machine } = this;
+    if (this.#slots[slot] !== undefined) await machine.request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, target).add(Tag.FLAGS, 0));
+    await padImageDisk(path);
+    this.#fdset += 1;
+    const file = `image${String(slot)}-file${String(this.#fdset)}`;
+    await machine.qmp('add-fd', { 'fdset-id': this.#fdset }, [{ path, flags: O_RDONLY }]);
+    await machine.qmp('blockdev-add', { driver: 'file', 'node-name': file, filename: `/dev/fdset/${String(this.#fdset)}`, 'read-only': true, locking: 'off' });
+    await machine.qmp('blockdev-reopen', { options: [{ driver: 'raw', 'node-name': `image${String(slot)}`, file, 'read-only': true }] });
+    // vda is the data disk, the images' slots follow it.
+    const device = `/dev/vd${String.fromCharCode('b'.charCodeAt(0) + slot)}`;
+    await machine.request(FrameType.MOUNT, new FieldsBuilder().add(Tag.SOURCE, device).add(Tag.TARGET, target).add(Tag.FSTYPE, 'erofs').add(Tag.FLAGS, MS_RDONLY), 0, START_MS);
+  }
+}
+
+function guestImage(slot: number): string {
+  return `${IMAGES}/${String(slot)}`;
+}
+
+export class SharedVms {
+  readonly options: SharedVmOptions;
+  readonly #running = new Map<string, SharedVm>();
+  readonly #exclusive = new Exclusive();
+
+  constructor(options: SharedVmOptions) {
+    this.options = options;
+  }
+
+  /** The VM of this name, running: made and started when it is not. */
+  obtain(name: string): Promise<SharedVm> {
+    return this.#exclusive.run(name, async () => {
+      const running = this.running(name);
+      if (running !== undefined) return running;
+      return this.#start(this.options.store.find(name) ?? this.options.store.insert(name, {}));
+    });
+  }
+
+  create(name: string, shape: { cpus?: number; memory?: number }): Promise<SharedVm> {
+    return this.#exclusive.run(name, async () => {
+      if (this.options.store.find(name) !== undefined) throw conflict(`Conflict. The VM name "${name}" is already in use. You have to remove that VM to be able to reuse that name.`);
+      const record = this.options.store.insert(name, shape);
+      try {
+        return await this.#start(record);
+      } catch (error) {
+        await this.#discard(record);
+        throw error;
+      }
+    });
+  }
+
+  running(name: string): SharedVm | undefined {
+    const vm = this.#running.get(name);
+    return vm?.machine.shim.alive === true ? vm : undefined;
+  }
+
+  /** Ends the VM and removes its disk. Whether containers may be in it is the caller's to know. */
+  remove(name: string): Promise<void> {
+    return this.#exclusive.run(name, async () => {
+      const record = this.options.store.find(name);
+      if (record === undefined) throw notFound(`No such VM: ${name}`);
+      await this.running(name)?.machine.shutDown(0);
+      this.#running.delete(name);
+      await this.#discard(record);
+    });
+  }
+
+  /** Finds the VMs again that a former daemon started. */
+  async adoptAll(): Promise<void> {
+    await Promise.all(
+      this.options.store.all().map(async (record) => {
+        const shim = await Shim.find(this.#runDir(record));
+        if (shim === undefined) {
+          await this.#sweep(record);
+          return;
+        }
+        await shim.refresh();
+        this.#keep(new SharedVm(record, new Machine(shim)));
+      }),
+    );
+  }
+
+  /** A container is removed for good: its writable layer in the VM goes. */
+  async forget(name: string, container: string): Promise<void> {
+    const vm = this.running(name);
+    if (vm === undefined) return;
+    await vm.machine.request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${container}`), 0, START_MS);
+  }
+
+  async memory(name: string): Promise<number> {
+    const shim = this.running(name)?.machine.shim;
+    if (shim === undefined) return 0;
+    const parts = await Promise.all([shim.sandboxPid().then(privateMemory), shim.pid().then(privateMemory)]);
+    return parts[0] + parts[1];
+  }
+
+  async #start(record: SharedVmRecord): Promise<SharedVm> {
+    const { host, bridge, mtu } = this.options;
+    const runDir = this.#runDir(record);
+    const rootDir = this.#rootDir(record);
+    await rm(runDir, { recursive: true, force: true });
+    await mkdir(rootDir, { recursive: true, mode: 0o700 });
+    const dataDisk = join(rootDir, 'data.img');
+    await host.disks.ensure(dataDisk);
+    const machine = new Machine(await Shim.spawn(host.options.agentPath, runDir));
+    try {
+      await host.launch(machine, {
+        name: `abode-vm-${record.name}`,
+        boot: 'template',
+        shape: shapeOf(record),
+        network: true,
+        tap: { name: record.hostInterface, bridge, mtu },
+        imageDisks: Array.from({ length: SLOTS }, () => host.placeholderImage),
+        dataDisk,
+        runDir,
+        cgroup: cgroupName(record),
+        microCpus: record.cpus * 1_000_000,
+        paused: false,
+      });
+      await this.#setUp(record, machine);
+    } catch (error) {
+      await machine.shutDown(0);
+      await this.#sweep(record);
+      throw error;
+    }
+    const vm = new SharedVm(record, machine);
+    this.#keep(vm);
+    this.options.onState(record, 'start', '');
+    return vm;
+  }
+
+  async #setUp(record: SharedVmRecord, machine: Machine): Promise<void> {
+    const mount = new FieldsBuilder().add(Tag.SOURCE, '/dev/vda').add(Tag.TARGET, GUEST_DATA).add(Tag.FSTYPE, 'ext4').add(Tag.FLAGS, MS_NOATIME);
+    const bridge = new FieldsBuilder().add(Tag.BRIDGE, GUEST_BRIDGE).add(Tag.IFNAME, 'eth0').add(Tag.MTU, this.options.mtu);
+    await Promise.all([
+      machine.guest(START_MS),
+      machine.identify(record.name, machineId(record.id)),
+      machine.request(FrameType.MOUNT, mount, 0, START_MS),
+      machine.request(FrameType.NET_BRIDGE, bridge, 0, START_MS),
+    ]);
+  }
+
+  #keep(vm: SharedVm): void {
+    const { record, machine } = vm;
+    this.#running.set(record.name, vm);
+    machine.shim.onEnd((reason) => {
+      if (this.#running.get(record.name) === vm) this.#running.delete(record.name);
+      this.options.onState(record, 'stop', reason);
+      void this.#sweep(record).catch(() => undefined);
+    });
+  }
+
+  async #discard(record: SharedVmRecord): Promise<void> {
+    await this.#sweep(record);
+    await rm(this.#rootDir(record), { recursive: true, force: true });
+    this.options.store.delete(record.name);
+  }
+
+  async #sweep(record: SharedVmRecord): Promise<void> {
+    await removeCgroup(cgroupName(record));
+    await rm(this.#runDir(record), { recursive: true, force: true });
+  }
+
+  async stopAll(): Promise<void> {
+    await Promise.all([...this.#running.values()].map((vm) => vm.machine.shutDown(STOP_MS)));
+  }
+
+  #runDir(record: SharedVmRecord): string {
+    return join(this.options.host.options.runDir, 'v', record.id.slice(0, 24));
+  }
+
+  #rootDir(record: SharedVmRecord): string {
+    return join(this.options.host.options.root, 'shared', record.id);
+  }
+}
+
+function cgroupName(record: SharedVmRecord): string {
+  return `abode/${record.id}`;
+}
+
+function shapeOf(record: SharedVmRecord): Shape {
+  return { memory: record.memory, cpus: record.cpus };
+}
