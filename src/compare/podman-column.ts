@@ -28,12 +28,12 @@ const SERVE = 'if mountpoint -q /sys/fs/cgroup/unified; then umount /sys/fs/cgro
 export const podmanColumn: PlannedColumn = {
   name: 'podman',
   prepare: async (preparation) => {
-    const socket = await startService(preparation);
-    return await preparePeer('podman', 'Podman', new DockerClient(socket), preparation, await lowerUlimits());
+    const { socket, pid } = await startService(preparation);
+    return await preparePeer('podman', 'Podman', new DockerClient(socket), preparation, await lowerUlimits(pid));
   },
 };
 
-async function startService({ cleanUp, signal }: Preparation): Promise<string> {
+async function startService({ cleanUp, signal }: Preparation): Promise<{ socket: string; pid: number }> {
   const directory = await mkdtemp(join(tmpdir(), 'abode-compare-'));
   cleanUp.defer(() => rm(directory, { recursive: true, force: true }));
   const socket = join(directory, 'podman.sock');
@@ -56,7 +56,8 @@ async function startService({ cleanUp, signal }: Preparation): Promise<string> {
   });
   gone.catch(() => undefined);
   await Promise.race([gone, answers(new DockerClient(socket), AbortSignal.any([signal, AbortSignal.timeout(START_MS)]))]);
-  return socket;
+  // What unshare becomes is podman itself.
+  return { socket, pid: child.pid ?? 0 };
 }
 
 async function answers(client: DockerClient, signal: AbortSignal): Promise<void> {
@@ -80,9 +81,9 @@ async function endProcess(child: ChildProcess): Promise<void> {
   clearTimeout(impatience);
 }
 
-/** The machine's ceilings, for the limits where they are below Podman's defaults. */
-async function lowerUlimits(): Promise<Ulimit[]> {
-  const limits = (await readFileIfThere('/proc/self/limits')) ?? '';
+/** The service's ceilings (it lowers its own), for the limits where they are below Podman's defaults. */
+async function lowerUlimits(pid: number): Promise<Ulimit[]> {
+  const limits = (await readFileIfThere(`/proc/${String(pid)}/limits`)) ?? '';
   return PODMAN_ULIMITS.flatMap(({ name, row, value }) => {
     const hard = Number(new RegExp(`^${row}\\s+\\S+\\s+(\\d+)`, 'm').exec(limits)?.[1] ?? value);
     return hard < value ? [{ Name: name, Soft: hard, Hard: hard }] : [];

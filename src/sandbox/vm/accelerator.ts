@@ -61,12 +61,13 @@ async function probe(options: ProbeOptions): Promise<Acceleration> {
     return { accelerator: 'tcg', reason: `${KVM} is not there or cannot be opened` };
   }
   const started = performance.now();
-  const failure = await bootThroughKvm(options);
+  const failure = await bootGuest(options, 'kvm', PROBE_MS);
   if (failure === undefined) return { accelerator: 'kvm', reason: `a guest booted through ${KVM} in ${String(Math.round(performance.now() - started))} ms` };
   return { accelerator: 'tcg', reason: `${KVM} is there, but no guest boots through it: ${failure}` };
 }
 
-async function bootThroughKvm({ guest, agentPath, uid }: ProbeOptions): Promise<string | undefined> {
+/** Boots the guest until its agent answers, and ends it; gives why that failed. */
+export async function bootGuest({ guest, agentPath, uid }: ProbeOptions, accelerator: Accelerator, deadlineMs: number): Promise<string | undefined> {
   const work = await mkdtemp(join(tmpdir(), 'abode-probe-'));
   try {
     const disk = join(work, 'disk');
@@ -77,18 +78,18 @@ async function bootThroughKvm({ guest, agentPath, uid }: ProbeOptions): Promise<
     try {
       await machine.launch({
         name: 'abode-probe',
-        type: { shape: { memory: 512 << 20, cpus: 1 }, accelerator: 'kvm', network: false, imageSlots: 0 },
+        type: { shape: { memory: 512 << 20, cpus: 1 }, accelerator, network: false, imageSlots: 0 },
         origin: { kind: 'boot', guest, memory: undefined },
         tap: undefined,
         dataDisk: disk,
         imageDisks: [],
         uid,
         gid: uid,
-        groups: await kvmGroups(),
+        groups: accelerator === 'kvm' ? await kvmGroups() : [],
         cgroups: [],
         consolePath: join(work, 'console'),
       });
-      await machine.guest(PROBE_MS);
+      await machine.guest(deadlineMs);
       return undefined;
     } finally {
       await machine.shutDown(0);
