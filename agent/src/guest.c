@@ -38,7 +38,7 @@ static void send_eof(struct proc *proc, enum stream stream)
 
 static void send_exit(struct proc *proc)
 {
-	if (proc->init && proc->container && spawn_cleanup(proc->container) == 1)
+	if (proc->init && proc->container && spawn_oom_killed(proc->container))
 		proc->oom = true;
 	struct builder fields = {0};
 	builder_number(&fields, TAG_EXIT_CODE, (uint64_t)proc->exit_code);
@@ -48,6 +48,9 @@ static void send_exit(struct proc *proc)
 	struct frame frame = {.type = FRAME_EXIT, .proc = proc->id, .payload = fields.data, .size = fields.size};
 	connection_send(&link_connection, &frame);
 	builder_free(&fields);
+	/* After the news: a guest with one container is about to be switched off. */
+	if (proc->init && proc->container)
+		spawn_cleanup(proc->container);
 	runtime_cleanup(proc);
 }
 
@@ -162,6 +165,16 @@ static void on_frame(struct connection *connection, const struct frame *frame)
 	case FRAME_IDENTITY: {
 		struct builder answer = {0};
 		if (operation_identity(fields, &answer, &err) < 0)
+			connection_refuse(connection, frame, &err);
+		else
+			connection_answer(connection, frame, &answer);
+		return;
+	}
+	case FRAME_PREPARE: {
+		struct builder answer = {0};
+		int made = spawn_prepare(fields, &err);
+		sync(); /* what the template's disk shows is what its memory knows */
+		if (made < 0)
 			connection_refuse(connection, frame, &err);
 		else
 			connection_answer(connection, frame, &answer);

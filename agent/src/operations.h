@@ -25,9 +25,12 @@ struct spawn_stdio {
 	int terminal; /* 1: the three are a terminal */
 };
 pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join_pid, struct error *err);
-/* What is left to do after a container's init ended: kill what is in its cgroup, note whether the kernel's OOM killer struck, remove
- * the cgroup and the mounts below its root. Returns 1 when it struck. container is the CONTAINER field. */
-int spawn_cleanup(const char *container);
+/* spawn.c: PREPARE, one container's namespaces and standard mounts ahead of its START_PROCESS. */
+int spawn_prepare(struct fields request, struct error *err);
+/* Whether the guest's OOM killer struck in the container. container is the CONTAINER field. */
+int spawn_oom_killed(const char *container);
+/* What is left to do after a container's init ended: kill what is in its cgroup, and remove that. */
+void spawn_cleanup(const char *container);
 /* Signals every process of the container (SIGNAL with ALL). */
 int spawn_signal_all(const char *container, int signal, struct error *err);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -153,6 +154,10 @@ static void receive_console(struct launch *launch)
 	int master;
 	memcpy(&master, CMSG_DATA(head), sizeof master);
 	(void)fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
+	/* Now, so that the process finds it: a runtime need not heed consoleSize. */
+	struct winsize size = {.ws_row = (unsigned short)launch->rows, .ws_col = (unsigned short)launch->cols};
+	if (launch->rows && launch->cols)
+		(void)ioctl(master, TIOCSWINSZ, &size);
 	launch->stdio.out = master;
 	launch->stdio.in = fcntl(master, F_DUPFD_CLOEXEC, 3);
 	loop_watch(&launch->console, 0);
@@ -191,8 +196,6 @@ static void runtime_done(struct job *job, int status)
 		connection_answer(launch->connection, &launch->request, &answer);
 	builder_free(&answer);
 	proc_run(proc, pid, STEAL_FD(launch->stdio.in), STEAL_FD(launch->stdio.out), STEAL_FD(launch->stdio.err));
-	if (launch->rows && launch->cols)
-		proc_resize(proc, launch->rows, launch->cols);
 	int early;
 	if (children_take_early(pid, &early))
 		proc_exited(proc, early);

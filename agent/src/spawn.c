@@ -5,17 +5,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <stdbool.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "cleanup.h"
+#include "frame.h"
 #include "operations.h"
 #include "paths.h"
 #include "spawn_cgroup.h"
 #include "spawn_credentials.h"
 #include "spawn_rootfs.h"
+
+enum { INIT_NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS };
+/* The name of the one container in a VM of its own. */
+static const char PREPARED_CONTAINER[] = "container";
 
 /* What a child tells its parent through the close-on-exec pipe. */
 struct report {
@@ -192,6 +200,14 @@ static void adjust_oom_score(struct fields request)
 		(void)path_write("/proc/self/oom_score_adj", text);
 }
 
+/* A container's init made ahead, in the template of a VM that will have one container: namespaces, cgroup and standard mounts are there. */
+static struct {
+	pid_t pid;
+	int requests, reports; /* where START_PROCESS is passed on, and where the child tells how it went */
+	uint8_t *fields;
+	size_t size;
+} prepared = {.requests = -1, .reports = -1};
+
 static void run_init(struct fields request, struct spawn_stdio stdio, const char *container)
 {
 	struct error err;
@@ -255,17 +271,166 @@ static int take_report(int fd, pid_t *inner, struct error *err)
 	return result;
 }
 
+enum { REQUEST_MAX = FRAME_MAX_PAYLOAD };
+
+/* In the prepared process: waits for the request that it was made for, with its stdio, and becomes it. */
+static void run_prepared(struct fields preparation, int requests)
+{
+	static uint8_t payload[REQUEST_MAX];
+	struct error err;
+	union {
+		char bytes[CMSG_SPACE(sizeof(int) * 3)];
+		struct cmsghdr align;
+	} control;
+	if (spawn_cgroup_join(PREPARED_CONTAINER, &err) < 0 || unshare(CLONE_NEWCGROUP) < 0 || spawn_rootfs_stage(preparation, &err) < 0)
+		give_up(&err);
+	uint8_t ready = 1;
+	if (write(requests, &ready, 1) != 1)
+		_exit(1);
+	struct iovec iov = {.iov_base = payload, .iov_len = sizeof payload};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+	ssize_t size = recvmsg(requests, &message, MSG_CMSG_CLOEXEC);
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	if (size <= 0 || !head || head->cmsg_type != SCM_RIGHTS)
+		_exit(1);
+	int fds[3];
+	memcpy(fds, CMSG_DATA(head), sizeof fds);
+	struct fields request = {payload, (size_t)size};
+	struct spawn_stdio stdio = {.in = fds[0], .out = fds[1], .err = fds[2], .terminal = fields_number(request, TAG_STDIO, 0) & 1};
+	take_stdio(stdio);
+	adjust_oom_score(request);
+	name_host(request);
+	if (spawn_rootfs_enter_staged(request, stdio.terminal, &err) < 0)
+		give_up(&err);
+	become_command(request, stdio.terminal, 1);
+}
+
+static void forget_prepared(void)
+{
+	(void)close(prepared.requests);
+	(void)close(prepared.reports);
+	free(prepared.fields);
+	prepared.requests = prepared.reports = -1;
+	prepared.fields = NULL;
+	prepared.pid = 0;
+}
+
+int spawn_prepare(struct fields request, struct error *err)
+{
+	int requests[2], reports[2];
+	struct fields none = {NULL, 0};
+	if (prepared.pid)
+		return fail(err, "invalid", 0, "a container is prepared already");
+	/* Mounts made from now on must arrive in the prepared namespace. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0 || spawn_cgroup_create(PREPARED_CONTAINER, none, err) < 0)
+		return fail(err, "start", errno, "preparing a container");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, requests) < 0 || pipe2(reports, O_CLOEXEC) < 0)
+		return fail(err, "system", errno, "preparing a container");
+	int room = REQUEST_MAX;
+	(void)setsockopt(requests[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
+	pid_t pid = (pid_t)syscall(SYS_clone, INIT_NAMESPACES | SIGCHLD, 0, 0, 0, 0);
+	if (pid == 0) {
+		report_pipe = reports[1];
+		run_prepared(request, requests[1]);
+	}
+	(void)close(requests[1]);
+	(void)close(reports[1]);
+	uint8_t ready;
+	if (pid < 0 || read(requests[0], &ready, 1) != 1) {
+		pid_t inner = 0;
+		if (pid < 0 || take_report(reports[0], &inner, err) == 0)
+			(void)fail(err, "start", errno, "preparing a container");
+		(void)close(requests[0]);
+		(void)close(reports[0]);
+		return -1;
+	}
+	prepared.pid = pid;
+	prepared.requests = requests[0];
+	prepared.reports = reports[0];
+	prepared.fields = malloc(request.size + 1);
+	prepared.size = request.size;
+	if (prepared.fields)
+		memcpy(prepared.fields, request.data, request.size);
+	return 0;
+}
+
+static bool same_list(struct fields left, struct fields right, uint16_t tag)
+{
+	size_t left_cursor = 0, right_cursor = 0;
+	struct value one, other;
+	while (fields_next(left, tag, &left_cursor, &one))
+		if (!fields_next(right, tag, &right_cursor, &other) || one.size != other.size || memcmp(one.data, other.data, one.size) != 0)
+			return false;
+	return !fields_next(right, tag, &right_cursor, &other);
+}
+
+/* Whether what was prepared is what this request asks for. */
+static bool prepared_fits(struct fields request, const char *container)
+{
+	struct fields preparation = {prepared.fields, prepared.size};
+	return prepared.pid && prepared.fields && strcmp(container, PREPARED_CONTAINER) == 0 && !fields_number(request, TAG_PRIVILEGED, 0) && !fields_count(request, TAG_SYSCTL) &&
+	       same_list(preparation, request, TAG_MASKED) && same_list(preparation, request, TAG_READONLY) &&
+	       fields_number(preparation, TAG_SHM_SIZE, 0) == fields_number(request, TAG_SHM_SIZE, 0);
+}
+
+static int pass_on(struct fields request, struct spawn_stdio stdio, struct error *err)
+{
+	int fds[3] = {stdio.in, stdio.out, stdio.err};
+	union {
+		char bytes[CMSG_SPACE(sizeof fds)];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)request.data, .iov_len = request.size};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof fds);
+	memcpy(CMSG_DATA(head), fds, sizeof fds);
+	return sendmsg(prepared.requests, &message, MSG_NOSIGNAL) < 0 ? fail(err, "start", errno, "passing the request on") : 0;
+}
+
+/* The prepared init takes the request; without one that fits, what was prepared is given up. 0: go the long way. */
+static pid_t use_prepared(struct fields request, struct spawn_stdio stdio, const char *container, struct error *err)
+{
+	if (!prepared.pid)
+		return 0;
+	pid_t pid = prepared.pid, inner = 0;
+	int result = 0;
+	bool fits = prepared_fits(request, container);
+	if (fits) {
+		result = spawn_cgroup_create(container, request, err);
+		if (result == 0)
+			result = pass_on(request, stdio, err);
+		if (result == 0)
+			result = take_report(prepared.reports, &inner, err);
+	}
+	if (!fits || result < 0) {
+		(void)kill(pid, SIGKILL);
+		(void)waitpid(pid, NULL, 0);
+	}
+	forget_prepared();
+	if (!fits)
+		return 0;
+	return result < 0 ? -1 : pid;
+}
+
 pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join, struct error *err)
 {
 	cleanup_free char *container = fields_string(request, TAG_CONTAINER);
 	int fds[2];
 	if (!container || !*container || strchr(container, '/'))
 		return fail(err, "invalid", 0, "START_PROCESS without a proper CONTAINER");
-	if (join == 0 && spawn_cgroup_create(container, request, err) < 0)
-		return -1;
+	if (join == 0) {
+		pid_t ready = use_prepared(request, stdio, container, err);
+		if (ready != 0)
+			return ready;
+		if (spawn_cgroup_create(container, request, err) < 0)
+			return -1;
+	}
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return fail(err, "system", errno, "a pipe");
-	int flags = join ? SIGCHLD : CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD;
+	int flags = join ? SIGCHLD : INIT_NAMESPACES | SIGCHLD;
 	pid_t pid = (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
 	if (pid == 0) {
 		report_pipe = fds[1];
@@ -284,7 +449,7 @@ pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join,
 	if (result < 0 && inner > 0)
 		(void)waitpid(inner, NULL, 0);
 	if (result < 0 && join == 0)
-		(void)spawn_cleanup(container);
+		spawn_cleanup(container);
 	if (result < 0)
 		return -1;
 	if (join == 0)

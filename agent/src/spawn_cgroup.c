@@ -48,16 +48,21 @@ int spawn_cgroup_join(const char *container, struct error *err)
 	return cgroup_join(directory, 0) < 0 ? fail(err, "start", errno, "joining %s", directory) : 0;
 }
 
-int spawn_cleanup(const char *container)
+int spawn_oom_killed(const char *container)
+{
+	char directory[512];
+	directory_of(container, directory);
+	char *const list[] = {directory, NULL};
+	return cgroup_oom_killed(list);
+}
+
+void spawn_cleanup(const char *container)
 {
 	char directory[512], path[640];
 	directory_of(container, directory);
-	char *const list[] = {directory, NULL};
-	int struck = cgroup_oom_killed(list);
 	(void)snprintf(path, sizeof path, "%s/cgroup.kill", directory);
 	(void)path_write(path, "1");
 	(void)rmdir(directory);
-	return struck;
 }
 
 int spawn_signal_all(const char *container, int signal_number, struct error *err)

@@ -27,7 +27,7 @@ static int mount_in(int root, const char *path, const char *source, const char *
 	return 0;
 }
 
-static int make_devices(int root, int privileged, int terminal, struct error *err)
+static int make_devices(int root, struct error *err)
 {
 	static const struct {
 		const char *name;
@@ -47,8 +47,6 @@ static int make_devices(int root, int privileged, int terminal, struct error *er
 		if (symlinkat(links[i][0], dev, links[i][1]) < 0 && errno != EEXIST)
 			return fail(err, "start", errno, "/dev/%s", links[i][1]);
 	(void)umask(mask);
-	(void)privileged;
-	(void)terminal;
 	return 0;
 }
 
@@ -159,18 +157,24 @@ static int set_sysctls(struct fields request, struct error *err)
 	return 0;
 }
 
-static int mask(const char *path, struct error *err)
+static const char stage[] = "/run/abode/stage";
+
+static int mask(const char *prefix, const char *inside, struct error *err)
 {
 	struct stat info;
+	char path[4096];
+	(void)snprintf(path, sizeof path, "%s%s", prefix, inside);
 	if (lstat(path, &info) < 0)
 		return 0;
 	int result = S_ISDIR(info.st_mode) ? mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k,mode=755") : mount("/dev/null", path, NULL, MS_BIND, NULL);
 	return result < 0 ? fail(err, "start", errno, "masking %s", path) : 0;
 }
 
-static int make_readonly(const char *path, struct error *err)
+static int make_readonly(const char *prefix, const char *inside, struct error *err)
 {
 	struct statvfs info;
+	char path[4096];
+	(void)snprintf(path, sizeof path, "%s%s", prefix, inside);
 	if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return errno == ENOENT ? 0 : fail(err, "start", errno, "read-only %s", path);
 	unsigned long kept = statvfs(path, &info) == 0 ? info.f_flag & (ST_NOSUID | ST_NODEV | ST_NOEXEC) : 0;
@@ -179,15 +183,20 @@ static int make_readonly(const char *path, struct error *err)
 	return 0;
 }
 
-static int restrict_paths(struct fields request, struct error *err)
+static int restrict_paths(struct fields request, const char *prefix, struct error *err)
 {
 	cleanup_free char **masked = fields_strings(request, TAG_MASKED), **readonly = fields_strings(request, TAG_READONLY);
 	for (char **path = readonly; path && *path; path++)
-		if (make_readonly(*path, err) < 0)
+		if (make_readonly(prefix, *path, err) < 0)
 			return -1;
 	for (char **path = masked; path && *path; path++)
-		if (mask(*path, err) < 0)
+		if (mask(prefix, *path, err) < 0)
 			return -1;
+	return 0;
+}
+
+static int make_root_readonly(struct fields request, struct error *err)
+{
 	if (fields_number(request, TAG_READONLY_ROOT, 0) && mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
 		return fail(err, "start", errno, "a read-only root");
 	return 0;
@@ -215,17 +224,10 @@ static int more_devices(int root, struct fields request, struct error *err)
 	return 0;
 }
 
-int spawn_rootfs_enter(struct fields request, int terminal, struct error *err)
+/* What the request alone brings, then the change of root. */
+static int complete(int root, const char *path, struct fields request, int terminal, struct error *err)
 {
-	cleanup_free char *path = fields_string(request, TAG_ROOT);
-	int privileged = fields_number(request, TAG_PRIVILEGED, 0) == 1;
-	if (!path || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
-		return fail(err, "start", errno, "a private mount namespace");
-	cleanup_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0)
-		return fail(err, "start", errno, "root %s", path);
-	if (standard_mounts(root, request, err) < 0 || make_devices(root, privileged, terminal, err) < 0 || more_devices(root, request, err) < 0 ||
-	    mount_tmpfs(root, request, err) < 0 || bind_all(root, request, err) < 0)
+	if (more_devices(root, request, err) < 0 || mount_tmpfs(root, request, err) < 0 || bind_all(root, request, err) < 0)
 		return -1;
 	if (terminal) { /* the terminal itself as /dev/console, as runtimes do */
 		char source[40];
@@ -238,7 +240,52 @@ int spawn_rootfs_enter(struct fields request, int terminal, struct error *err)
 	}
 	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return fail(err, "start", errno, "pivot_root to %s", path);
-	if (set_sysctls(request, err) < 0)
+	return 0;
+}
+
+int spawn_rootfs_enter(struct fields request, int terminal, struct error *err)
+{
+	cleanup_free char *path = fields_string(request, TAG_ROOT);
+	if (!path || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+		return fail(err, "start", errno, "a private mount namespace");
+	cleanup_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return fail(err, "start", errno, "root %s", path);
+	if (standard_mounts(root, request, err) < 0 || make_devices(root, err) < 0 || complete(root, path, request, terminal, err) < 0 ||
+	    set_sysctls(request, err) < 0 || restrict_paths(request, "", err) < 0)
 		return -1;
-	return restrict_paths(request, err);
+	return make_root_readonly(request, err);
+}
+
+int spawn_rootfs_stage(struct fields request, struct error *err)
+{
+	/* A slave: what the agent mounts later arrives here, nothing from here gets out. */
+	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 || path_mkdirs(stage, 0755) < 0 || mount("stage", stage, "tmpfs", MS_NOSUID, "mode=755,size=64k") < 0)
+		return fail(err, "start", errno, "the stage %s", stage);
+	cleanup_close int root = open(stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0 || standard_mounts(root, request, err) < 0 || make_devices(root, err) < 0)
+		return -1;
+	return restrict_paths(request, stage, err);
+}
+
+static int move_staged(int root, const char *name, struct error *err)
+{
+	char from[64], to[40];
+	cleanup_close int target = path_mount_point(root, name, 1);
+	(void)snprintf(from, sizeof from, "%s%s", stage, name);
+	fd_path(to, target);
+	if (target < 0 || mount(from, to, NULL, MS_MOVE, NULL) < 0)
+		return fail(err, "start", errno, "mount %s", name);
+	return 0;
+}
+
+int spawn_rootfs_enter_staged(struct fields request, int terminal, struct error *err)
+{
+	cleanup_free char *path = fields_string(request, TAG_ROOT);
+	cleanup_close int root = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+	if (root < 0)
+		return fail(err, "start", errno, "root %s", path);
+	if (move_staged(root, "/proc", err) < 0 || move_staged(root, "/dev", err) < 0 || move_staged(root, "/sys", err) < 0 || complete(root, path, request, terminal, err) < 0)
+		return -1;
+	return make_root_readonly(request, err);
 }

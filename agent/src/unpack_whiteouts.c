@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include "cleanup.h"
 
-static const char PREFIX[] = ".wh.", OPAQUE[] = ".wh..wh..opq";
-enum { PREFIX_LENGTH = sizeof PREFIX - 1 };
+static const char PREFIX[] = ".wh.", OPAQUE[] = ".wh..wh..opq", META_PREFIX[] = ".wh..wh.";
+enum { PREFIX_LENGTH = sizeof PREFIX - 1, META_LENGTH = sizeof META_PREFIX - 1 };
 
 /* Directories still to be read, by path: a hostile layer nests deeper than there are descriptors or stack. */
 struct pending {
@@ -68,6 +68,21 @@ static int hide(int directory_fd, const char *name)
 	return result;
 }
 
+/* Aufs kept files of its own in layers, in directories of one level; they mean nothing here. */
+static int remove_aufs(int directory_fd, const char *name)
+{
+	if (unlinkat(directory_fd, name, 0) == 0)
+		return 0;
+	int fd = openat(directory_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	if (!stream)
+		return -1;
+	for (struct dirent *entry; (entry = readdir(stream));)
+		(void)unlinkat(fd, entry->d_name, 0); /* what stays makes the next call fail */
+	(void)closedir(stream);
+	return unlinkat(directory_fd, name, AT_REMOVEDIR);
+}
+
 static int convert(int directory_fd, const char *name)
 {
 	const char *hidden = name + PREFIX_LENGTH;
@@ -75,6 +90,8 @@ static int convert(int directory_fd, const char *name)
 		errno = EINVAL;
 		return -1;
 	}
+	if (strcmp(name, OPAQUE) != 0 && strncmp(name, META_PREFIX, META_LENGTH) == 0)
+		return remove_aufs(directory_fd, name);
 	int result = strcmp(name, OPAQUE) == 0 ? make_opaque(directory_fd) : hide(directory_fd, hidden);
 	return result < 0 ? -1 : unlinkat(directory_fd, name, 0);
 }

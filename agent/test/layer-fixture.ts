@@ -3,22 +3,22 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
-import { type Headers, pack } from 'tar-stream';
+import { type Header, pack } from 'tar-stream';
 import { ProcessError, run } from '../../src/base/process.ts';
 import { agentPath } from './shim-fixture.ts';
 
-export interface Entry extends Omit<Headers, 'size'> {
+export interface Entry extends Partial<Omit<Header, 'size'>> {
   readonly content?: string;
 }
 
 export async function layer(entries: readonly Entry[]): Promise<Buffer> {
   const archive = pack();
-  for (const { content = '', ...header } of entries) archive.entry(header as Headers, content);
+  for (const { content = '', ...header } of entries) archive.entry(header as Header, content);
   archive.finalize();
   return buffer(archive);
 }
 
-export const file = (name: string, content = name): Entry => ({ name, content });
+export const file = (name: string, content: string = name): Entry => ({ name, content });
 export const directory = (name: string): Entry => ({ name, type: 'directory' });
 export const link = (name: string, linkname: string): Entry => ({ name, type: 'symlink', linkname });
 export const hardLink = (name: string, linkname: string): Entry => ({ name, type: 'link', linkname });

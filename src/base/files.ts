@@ -1,6 +1,6 @@
 /** Files that a crash may not tear: written under a temporary name, synced, renamed. */
 import { randomBytes } from 'node:crypto';
-import { open, readFile, rename, rm } from 'node:fs/promises';
+import { access, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { hasErrno } from './errors.ts';
 
@@ -41,4 +41,11 @@ export async function readFileIfThere(path: string): Promise<string | undefined>
     if (hasErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,9 +1,9 @@
 /** One container from its creation to its removal, with the moments in between. */
-import { AbodeError } from '../base/errors.ts';
-import type { Attached } from '../docker-client/attached.ts';
-import type { OutputStream } from '../docker-client/demultiplex.ts';
-import { untilAborted } from './abortable.ts';
-import type { Column } from './column.ts';
+import { AbodeError } from "../base/errors.ts";
+import type { Attached } from "../docker-client/attached.ts";
+import type { OutputStream } from "../docker-client/demultiplex.ts";
+import { settle, untilAborted } from "./abortable.ts";
+import type { Column } from "./column.ts";
 
 export interface RunRequest {
   /** Undefined: the image's own. */
@@ -13,6 +13,7 @@ export interface RunRequest {
   readonly signal: AbortSignal;
 }
 
+const CREATE_MS = 120_000;
 const CLEAN_UP_MS = 60_000;
 /** Kept of the output for error messages. */
 const KEPT_OUTPUT = 2000;
@@ -23,7 +24,7 @@ export class ContainerRun implements AsyncDisposable {
   readonly requested: number;
   started: number = Number.NaN;
   firstByte: number | undefined;
-  #output = '';
+  #output = "";
   #lines = 0;
   #lineWaiter: { count: number; resolve: (at: number) => void } | undefined;
   #attached: Attached | undefined;
@@ -42,7 +43,14 @@ export class ContainerRun implements AsyncDisposable {
     const { client, image, runtime, ulimits } = column;
     const { command, stdin, labels, signal } = request;
     const requested = performance.now();
-    const id = await client.create({ image, command, stdin, runtime, labels, ...(ulimits !== undefined && { ulimits }) }, signal);
+    const id = await settle(
+      client.create(
+        { image, command, stdin, runtime, labels, ...(ulimits !== undefined && { ulimits }) },
+        AbortSignal.timeout(CREATE_MS),
+      ),
+      signal,
+      (late) => client.remove(late, { force: true, signal: AbortSignal.timeout(CLEAN_UP_MS) }),
+    );
     const run = new ContainerRun(column, id, requested, signal);
     try {
       run.#attached = await client.attach(id, {
@@ -98,7 +106,9 @@ export class ContainerRun implements AsyncDisposable {
     this.#attached?.[Symbol.dispose]();
     if (this.#removed) return;
     // The sweep at the end of the comparison meets what is left.
-    await this.#column.client.remove(this.id, { force: true, signal: AbortSignal.timeout(CLEAN_UP_MS) }).catch(() => undefined);
+    await this.#column.client
+      .remove(this.id, { force: true, signal: AbortSignal.timeout(CLEAN_UP_MS) })
+      .catch(() => undefined);
   }
 
   #ended(): Promise<void> {
@@ -109,7 +119,7 @@ export class ContainerRun implements AsyncDisposable {
     const now = performance.now();
     this.firstByte ??= now;
     for (const byte of data) if (byte === 0x0a) this.#lines += 1;
-    if (this.#output.length < KEPT_OUTPUT) this.#output += data.toString('utf8');
+    if (this.#output.length < KEPT_OUTPUT) this.#output += data.toString("utf8");
     if (this.#lineWaiter !== undefined && this.#lines >= this.#lineWaiter.count) {
       this.#lineWaiter.resolve(now);
       this.#lineWaiter = undefined;
@@ -118,6 +128,6 @@ export class ContainerRun implements AsyncDisposable {
 
   #failure(what: string): AbodeError {
     const output = this.#output.trim().slice(-400);
-    return new AbodeError('conflict', `the container ${what}${output === '' ? '' : `: ${output}`}`);
+    return new AbodeError("conflict", `the container ${what}${output === "" ? "" : `: ${output}`}`);
   }
 }

@@ -8,16 +8,12 @@ import { type Finding, type Ground, missing, ok, warn } from "./finding.ts";
 /** Software emulation takes seconds; a busy machine gets more. */
 const TCG_MS = 60_000;
 const NOBODY = 65_534;
-const KVM_MEND =
-  "enable virtualisation in the firmware, or nested virtualisation on this machine's host; then modprobe kvm_intel or kvm_amd";
 
 /** Boots the guest through KVM and, where that fails, by software emulation: what is named has just worked. */
 export async function checkAcceleration({ build }: Ground): Promise<readonly Finding[]> {
   const guest = await readGuestFiles(join(build, "guest")).catch(() => undefined);
   if (guest === undefined) {
-    return [
-      missing("acceleration", "not probed: there is no guest to boot", "VMs", "./abode up"),
-    ];
+    return [missing("acceleration", "not probed: there is no guest to boot", "VMs", "./abode up")];
   }
   // A cache of its own, thrown away: the doctor looks, it does not remember.
   const cache = await mkdtemp(join(tmpdir(), "abode-doctor-"));
@@ -48,10 +44,17 @@ export async function checkAcceleration({ build }: Ground): Promise<readonly Fin
         "acceleration",
         `tcg: a guest booted by software emulation in ${seconds} s; ${reason}`,
         "hardware speed in VMs",
-        KVM_MEND,
+        mendKvm(reason),
       ),
     ];
   } finally {
     await rm(cache, { recursive: true, force: true });
   }
+}
+
+/** QEMU runs as a user of its own, which opens the device by its group's right. */
+export function mendKvm(reason: string): string {
+  return reason.includes("Permission denied")
+    ? "groupadd -f -r kvm && chgrp kvm /dev/kvm && chmod 0660 /dev/kvm, and look again"
+    : "enable virtualisation in the firmware, or nested virtualisation on this machine's host; then modprobe kvm_intel or kvm_amd";
 }

@@ -52,9 +52,7 @@ export function cgroupLayout(version: "1" | "2", mounts: string): Layout {
 
 async function lackingControllers(layout: Layout): Promise<string[]> {
   if (layout === "v2") {
-    const present = (await readFileIfThere(join(ROOT, "cgroup.controllers")))
-      ?.trim()
-      .split(" ");
+    const present = (await readFileIfThere(join(ROOT, "cgroup.controllers")))?.trim().split(" ");
     return CONTROLLERS.filter((controller) => present?.includes(controller) !== true);
   }
   const found = await Promise.all(

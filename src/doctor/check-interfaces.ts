@@ -23,7 +23,8 @@ const KINDS: readonly Kind[] = [
   },
   {
     kind: "tap",
-    commands: "ip tuntap add dev doctor0 mode tap vnet_hdr && ip tuntap delete dev doctor0 mode tap",
+    commands:
+      "ip tuntap add dev doctor0 mode tap vnet_hdr && ip tuntap delete dev doctor0 mode tap",
     disables: "the network of VMs",
     module: "tun",
   },

@@ -19,12 +19,21 @@ export async function checkKernel(): Promise<readonly Finding[]> {
 function landlockVersion(): number {
   const syscall = koffi.load("libc.so.6").func("long syscall(long number, ...)");
   return Number(
-    syscall(SYS_LANDLOCK_CREATE_RULESET, "void *", null, "size_t", 0, "uint32_t", LANDLOCK_CREATE_RULESET_VERSION),
+    syscall(
+      SYS_LANDLOCK_CREATE_RULESET,
+      "void *",
+      null,
+      "size_t",
+      0,
+      "uint32_t",
+      LANDLOCK_CREATE_RULESET_VERSION,
+    ),
   );
 }
 
 export function judgeLandlock(version: number): Finding {
-  if (version > 0) return ok("landlock", `version ${String(version)}; QEMU is confined to its files`);
+  if (version > 0)
+    return ok("landlock", `version ${String(version)}; QEMU is confined to its files`);
   return warn(
     "landlock",
     "not in this kernel, or switched off",

@@ -29,7 +29,9 @@ export async function checkNetwork(): Promise<readonly Finding[]> {
 
 /** `table` is the text of /proc/net/tcp and tcp6. */
 export function listeningPorts(table: string): number[] {
-  const ports = [...table.matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) /gm)]
+  const ports = [
+    ...table.matchAll(/^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) [0-9A-F]+:[0-9A-F]{4} ([0-9A-F]{2}) /gm),
+  ]
     .filter(([, , state]) => state === LISTEN)
     .map(([, port = ""]) => Number.parseInt(port, 16));
   return [...new Set(ports)].sort((a, b) => a - b);

@@ -20,7 +20,12 @@ export async function checkResources({ root }: Ground): Promise<readonly Finding
 export function judgeSpace(free: number, where: string): Finding {
   const detail = `${(free / GIB).toFixed(1)} GiB free at ${where}`;
   if (free < GIB) {
-    return missing("disk space", detail, "images and templates", "free some, or choose another --root");
+    return missing(
+      "disk space",
+      detail,
+      "images and templates",
+      "free some, or choose another --root",
+    );
   }
   return free < 5 * GIB
     ? warn("disk space", detail, "larger images", "free some, or choose another --root")
@@ -37,7 +42,8 @@ function judgeMemory(bytes: number): Finding {
 /** `limits` is the text of /proc/PID/limits. */
 export function judgeFileLimit(limits: string): Finding {
   const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1] ?? "unknown";
-  if (hard === "unlimited" || Number(hard) >= DOCKER_NOFILE) return ok("open files", `hard limit ${hard}`);
+  if (hard === "unlimited" || Number(hard) >= DOCKER_NOFILE)
+    return ok("open files", `hard limit ${hard}`);
   return warn(
     "open files",
     `hard limit ${hard}`,

@@ -1,5 +1,6 @@
-import { access, stat } from "node:fs/promises";
+import { access, mkdir, mkdtemp, rm, stat } from "node:fs/promises";
 import { constants } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../base/errors.ts";
 import { readGuestFiles } from "../sandbox/vm/guest-files.ts";
@@ -9,7 +10,13 @@ import { type Finding, type Ground, install, missing, ok } from "./finding.ts";
 
 /** What VMs are made with: QEMU, the guest that set-up built, the makers of disks. */
 export async function checkVmTools({ build }: Ground): Promise<readonly Finding[]> {
-  return Promise.all([checkQemu(), checkAgent(build), checkGuest(build), checkErofs(), checkExt4()]);
+  return Promise.all([
+    checkQemu(),
+    checkAgent(build),
+    checkGuest(build),
+    checkErofs(),
+    checkExt4(),
+  ]);
 }
 
 async function checkQemu(): Promise<Finding> {
@@ -39,11 +46,18 @@ async function checkGuest(build: string): Promise<Finding> {
   }
 }
 
+/** Versions differ in how they tell their version, so a disk is made. */
 async function checkErofs(): Promise<Finding> {
-  const version = await attempt("mkfs.erofs", ["--version"]);
-  return version.works
-    ? ok("erofs tools", version.output.split("\n")[0] ?? "")
-    : missing("erofs tools", version.why, "VMs: images become EROFS disks", install("erofs-utils"));
+  const work = await mkdtemp(join(tmpdir(), "abode-doctor-"));
+  try {
+    await mkdir(join(work, "tree"));
+    const made = await attempt("mkfs.erofs", ["--quiet", join(work, "image"), join(work, "tree")]);
+    return made.works
+      ? ok("erofs tools", "mkfs.erofs makes images")
+      : missing("erofs tools", made.why, "VMs: images become EROFS disks", install("erofs-utils"));
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
 }
 
 async function checkExt4(): Promise<Finding> {

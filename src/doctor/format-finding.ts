@@ -8,7 +8,8 @@ export function formatFinding(finding: Finding, colour: boolean): string {
   const verdict = finding.verdict.padEnd(8);
   const painted = colour ? `\u001B[${COLOURS[finding.verdict]}m${verdict}\u001B[0m` : verdict;
   const lines = [`${painted} ${finding.check.padEnd(15)} ${finding.detail}`];
-  if (finding.disables !== undefined) lines.push(`${" ".repeat(INDENT)}affects: ${finding.disables}`);
+  if (finding.disables !== undefined)
+    lines.push(`${" ".repeat(INDENT)}affects: ${finding.disables}`);
   if (finding.mend !== undefined) lines.push(`${" ".repeat(INDENT)}mend:    ${finding.mend}`);
   return lines.join("\n");
 }

@@ -2,16 +2,13 @@
 import { join } from 'node:path';
 import { invalid } from '../base/errors.ts';
 import { resolveCapabilities } from '../sandbox/capabilities.ts';
+import { MASKED_PATHS, READONLY_PATHS, SHM_BYTES } from '../sandbox/defaults.ts';
 import type { Ceilings } from '../sandbox/ceilings.ts';
 import type { ContainerSpec, Limits, LogTarget, NetworkPlan, ProcessSpec, Rlimit, Security } from '../sandbox/sandbox.ts';
 import { parseSize } from './size.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord, HostConfig } from './record.ts';
 
-/** Docker's defaults (oci/defaults.go lists what the runtime-spec's examples do). */
-const MASKED = ['/proc/asound', '/proc/acpi', '/proc/interrupts', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap'];
-const READONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
-const DEFAULT_SHM = 64 << 20;
 
 export interface SpecParts {
   readonly paths: ContainerPaths;
@@ -42,7 +39,7 @@ export function containerSpec(record: ContainerRecord, parts: SpecParts): Contai
     security: securityOf(host, parts.ceilings),
     sysctls: { ...(host.Sysctls ?? {}) },
     tmpfs: { ...(host.Tmpfs ?? {}) },
-    shmSize: host.ShmSize !== undefined && host.ShmSize > 0 ? host.ShmSize : DEFAULT_SHM,
+    shmSize: host.ShmSize !== undefined && host.ShmSize > 0 ? host.ShmSize : SHM_BYTES,
     runInit: host.Init === true,
     oomScoreAdj: host.OomScoreAdj ?? 0,
   };
@@ -105,8 +102,8 @@ function securityOf(host: HostConfig, ceilings: Ceilings): Security {
     capabilities: privileged ? ceilings.capabilities : resolveCapabilities(request).filter((name) => ceilings.capabilities.includes(name)),
     noNewPrivileges: noNew !== undefined && noNew[1] !== 'false',
     seccomp: privileged ? 'unconfined' : (option('seccomp') ?? 'default'),
-    maskedPaths: privileged ? [] : (host.MaskedPaths ?? MASKED),
-    readonlyPaths: privileged ? [] : (host.ReadonlyPaths ?? READONLY),
+    maskedPaths: privileged ? [] : (host.MaskedPaths ?? MASKED_PATHS),
+    readonlyPaths: privileged ? [] : (host.ReadonlyPaths ?? READONLY_PATHS),
     readonlyRoot: host.ReadonlyRootfs ?? false,
   };
 }

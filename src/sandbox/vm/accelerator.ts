@@ -78,7 +78,7 @@ export async function bootGuest({ guest, agentPath, uid }: ProbeOptions, acceler
     try {
       await machine.launch({
         name: 'abode-probe',
-        type: { shape: { memory: 512 << 20, cpus: 1 }, accelerator, network: false, imageSlots: 0 },
+        type: { shape: { memory: 512 << 20, cpus: 1 }, accelerator, network: false, data: 'unmounted', imageSlots: 0 },
         origin: { kind: 'boot', guest, memory: undefined },
         tap: undefined,
         dataDisk: disk,

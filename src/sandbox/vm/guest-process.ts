@@ -4,6 +4,7 @@ import { capabilityMask } from '../capabilities.ts';
 import { RLIMITS } from '../ceilings.ts';
 import { stdioFields } from '../process-fields.ts';
 import type { ContainerSpec, ProcessSpec } from '../sandbox.ts';
+import { GUEST_CONTAINER } from './prepare.ts';
 import { compileBpf } from '../seccomp/bpf.ts';
 import { defaultProfile } from '../seccomp/profile.ts';
 
@@ -20,7 +21,7 @@ export function processFields(spec: ContainerSpec, process: ProcessSpec, root: s
   const privileged = security.privileged || process.privileged;
   const capabilities = privileged ? ALL : capabilityMask(security.capabilities);
   return stdioFields(process)
-    .add(Tag.CONTAINER, spec.id)
+    .add(Tag.CONTAINER, GUEST_CONTAINER)
     .add(Tag.ROOT, root)
     .addAll(Tag.ARG, process.args)
     .addAll(Tag.ENV, process.env)

@@ -13,10 +13,10 @@ import { overlayOptions } from '../overlay.ts';
 import { stdioFields } from '../process-fields.ts';
 import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { classifyRuntimeError } from '../start-error.ts';
-import { GUEST_BRIDGE, GUEST_DATA, type SharedVm, type SharedVms } from './shared-vms.ts';
+import { GUEST_DATA } from './prepare.ts';
+import { GUEST_BRIDGE, type SharedVm, type SharedVms } from './shared-vms.ts';
 
 const REQUEST_MS = 120_000;
-const MS_NOATIME = 1024;
 const MNT_DETACH = 2;
 const CRUN = '/usr/bin/crun';
 
@@ -151,16 +151,11 @@ export class HybridSandbox implements Sandbox {
     await writeFileAtomic(join(spec.runDir, 'slot'), String(this.#vm.slotOf(image)));
     const data = `${GUEST_DATA}/${spec.id}`;
     const mkdirs = [`${data}/upper`, `${data}/work`].map((path, index) => this.#request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, path).add(Tag.MODE, index === 0 ? 0o755 : 0o700)));
-    const mount = new FieldsBuilder()
-      .add(Tag.SOURCE, 'overlay')
-      .add(Tag.TARGET, this.#rootfs)
-      .add(Tag.FSTYPE, 'overlay')
-      .add(Tag.FLAGS, MS_NOATIME)
-      .add(Tag.DATA, overlayOptions([lower], `${data}/upper`, `${data}/work`));
+    const mount = { source: 'overlay', target: this.#rootfs, type: 'overlay', noatime: true, data: overlayOptions([lower], `${data}/upper`, `${data}/work`) };
     const contents = await Promise.all(spec.files.map((file) => readFile(file.source)));
     const sources = new Map(spec.files.map((file, index) => [file.source, `${this.#bundle}/files/${String(index)}`]));
     const [process] = await Promise.all([
-      Promise.all([...mkdirs, this.#request(FrameType.MOUNT, mount)]).then(() => this.#composeProcess(spec.init)),
+      Promise.all([...mkdirs, this.#vm.machine.mount(mount)]).then(() => this.#composeProcess(spec.init)),
       this.#setUpNetwork(),
       ...spec.files.map((file, index) => this.#write(sources.get(file.source) ?? '', contents[index] ?? '')),
     ]);

@@ -12,6 +12,19 @@ const Reply = Type.Object({ return: Type.Optional(Type.Unknown()), error: Type.O
 
 const QEMU_MS = 30_000;
 
+// mount(2)
+const MS_RDONLY = 1;
+const MS_NOATIME = 1024;
+
+export interface GuestMount {
+  readonly source: string;
+  readonly target: string;
+  readonly type: string;
+  readonly readonly?: boolean;
+  readonly noatime?: boolean;
+  readonly data?: string;
+}
+
 export class Machine {
   readonly shim: Shim;
 
@@ -45,6 +58,13 @@ export class Machine {
     if (!Value.Check(Reply, reply)) throw new AbodeError('internal', `QEMU answered ${execute} with something that is no QMP reply`);
     if (reply.error !== undefined) throw new AbodeError('internal', `QEMU refused ${execute}: ${reply.error.desc}`);
     return reply.return;
+  }
+
+  /** Mounts in the guest; creates the directory. */
+  mount({ source, target, type, readonly = false, noatime = false, data }: GuestMount): Promise<Fields> {
+    const flags = (readonly ? MS_RDONLY : 0) | (noatime ? MS_NOATIME : 0);
+    const fields = new FieldsBuilder().add(Tag.SOURCE, source).add(Tag.TARGET, target).add(Tag.FSTYPE, type).add(Tag.FLAGS, flags).add(Tag.DATA, data);
+    return this.request(FrameType.MOUNT, fields, 0, QEMU_MS * 4);
   }
 
   /** Makes a clone somebody: entropy, clock, names. Must be the first request to a guest. */

@@ -7,12 +7,25 @@ export const QEMU = '/usr/bin/qemu-system-x86_64';
 
 export type Accelerator = 'kvm' | 'tcg';
 
+/**
+ * Emulated, every feature of a processor costs at each entry into the kernel: x86-64-v2, which today's distributions need, and hardware
+ * random numbers, but no SMAP and no XSAVE (docs/decisions/0008).
+ */
+const TCG_CPU = 'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+lahf-lm,+rdrand,+rdseed';
+/** An emulated processor does not speculate, so there is nothing to mitigate. */
+const TCG_KERNEL = ' mitigations=off tsc=reliable';
+
 /** What a template stands for; its clones have the same. */
 export interface MachineType {
   readonly shape: Shape;
   readonly accelerator: Accelerator;
   /** Without a network card there is nothing to configure, and less to start. */
   readonly network: boolean;
+  /**
+   * What is on the writable disk at the start: an empty filesystem that the template has mounted already, with a container prepared
+   * for it; or one that the guest has to mount, since others wrote to it before.
+   */
+  readonly data: 'prepared' | 'unmounted';
   /** Read-only disks for images: one for a VM of its own, several for a shared one. */
   readonly imageSlots: number;
 }
@@ -108,7 +121,7 @@ function commonArguments(plan: MachinePlan): string[] {
     ['-display', 'none'],
     ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
     ['-machine', `pc,accel=${accelerator},memory-backend=ram0,usb=off,vmport=off,hpet=off`],
-    ['-cpu', accelerator === 'kvm' ? 'host' : 'max'],
+    ['-cpu', accelerator === 'kvm' ? 'host' : TCG_CPU],
     ['-smp', String(shape.cpus)],
     ['-m', `${String(shape.memory / (1 << 20))}M`],
     ['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
@@ -153,6 +166,6 @@ function originArguments(plan: MachinePlan): string[] {
     origin.memory === undefined ? `memory-backend-ram,id=ram0,${size}` : `memory-backend-file,id=ram0,${size},mem-path=${memory},share=on`,
     ...['-kernel', `/proc/self/fd/${String(Fd.kernel)}`],
     ...['-initrd', `/proc/self/fd/${String(Fd.initramfs)}`],
-    ...['-append', 'console=ttyS0 quiet panic=-1 reboot=t no_timer_check random.trust_cpu=on rdinit=/init'],
+    ...['-append', `console=ttyS0 quiet panic=-1 reboot=t no_timer_check random.trust_cpu=on rdinit=/init${type.accelerator === 'tcg' ? TCG_KERNEL : ''}`],
   ];
 }

@@ -10,6 +10,7 @@ import { privateMemory } from '../process-memory.ts';
 import { Shim } from '../shim.ts';
 import { padImageDisk } from './data-disk.ts';
 import { Machine } from './machine.ts';
+import { GUEST_DATA } from './prepare.ts';
 import type { Shape } from './shape.ts';
 import type { VmHost } from './vm-host.ts';
 import { machineId } from './vm-sandbox.ts';
@@ -44,12 +45,9 @@ const SLOTS = 8;
 const START_MS = 120_000;
 const STOP_MS = 10_000;
 const O_RDONLY = 0;
-const MS_RDONLY = 1;
-const MS_NOATIME = 1024;
 
 export const GUEST_BRIDGE = 'br0';
 const IMAGES = '/run/abode/images';
-export const GUEST_DATA = '/run/abode/data';
 
 /** A running shared VM. */
 export class SharedVm {
@@ -115,7 +113,7 @@ export class SharedVm {
     await machine.qmp('blockdev-reopen', { options: [{ driver: 'raw', 'node-name': `image${String(slot)}`, file, 'read-only': true }] });
     // vda is the data disk, the images' slots follow it.
     const device = `/dev/vd${String.fromCharCode('b'.charCodeAt(0) + slot)}`;
-    await machine.request(FrameType.MOUNT, new FieldsBuilder().add(Tag.SOURCE, device).add(Tag.TARGET, target).add(Tag.FSTYPE, 'erofs').add(Tag.FLAGS, MS_RDONLY), 0, START_MS);
+    await machine.mount({ source: device, target, type: 'erofs', readonly: true });
   }
 }
 
@@ -206,7 +204,6 @@ export class SharedVms {
     await rm(runDir, { recursive: true, force: true });
     await mkdir(rootDir, { recursive: true, mode: 0o700 });
     const dataDisk = join(rootDir, 'data.img');
-    await host.disks.ensure(dataDisk);
     const machine = new Machine(await Shim.spawn(host.options.agentPath, runDir));
     try {
       await host.launch(machine, {
@@ -221,6 +218,7 @@ export class SharedVms {
         cgroup: cgroupName(record),
         microCpus: record.cpus * 1_000_000,
         paused: false,
+        prepared: false,
       });
       await this.#setUp(record, machine);
     } catch (error) {
@@ -235,12 +233,11 @@ export class SharedVms {
   }
 
   async #setUp(record: SharedVmRecord, machine: Machine): Promise<void> {
-    const mount = new FieldsBuilder().add(Tag.SOURCE, '/dev/vda').add(Tag.TARGET, GUEST_DATA).add(Tag.FSTYPE, 'ext4').add(Tag.FLAGS, MS_NOATIME);
     const bridge = new FieldsBuilder().add(Tag.BRIDGE, GUEST_BRIDGE).add(Tag.IFNAME, 'eth0').add(Tag.MTU, this.options.mtu);
     await Promise.all([
       machine.guest(START_MS),
       machine.identify(record.name, machineId(record.id)),
-      machine.request(FrameType.MOUNT, mount, 0, START_MS),
+      machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true }),
       machine.request(FrameType.NET_BRIDGE, bridge, 0, START_MS),
     ]);
   }

@@ -2,18 +2,21 @@
  * Templates: a machine booted once to its agent's "ready", its RAM and device state kept, and every VM made from it copy-on-write. A
  * template is known by a hash of all that went into it, so that a change of any of it makes another one.
  */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeSync, constants } from 'node:fs';
 import { Type } from 'typebox';
 import { Value } from 'typebox/value';
+import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
+import { FrameType } from '../../agent-client/frame.ts';
 import { AbodeError, messageOf } from '../../base/errors.ts';
 import { writeFileAtomic } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import { run } from '../../base/process.ts';
 import { Shim } from '../shim.ts';
-import { DATA_DISK_BYTES, IMAGE_DISK_BYTES } from './data-disk.ts';
+import { DataDisks, IMAGE_DISK_BYTES } from './data-disk.ts';
+import { GUEST_DATA, prepareFields } from './prepare.ts';
 import type { GuestFiles } from './guest-files.ts';
 import { Machine } from './machine.ts';
 import { IGNORE_SHARED, type MachinePlan, type MachineType, QEMU, vmStartFields } from './qemu.ts';
@@ -23,6 +26,8 @@ import { TemplateMemory } from './template-memory.ts';
 export interface Template {
   readonly memory: string;
   readonly state: string;
+  /** The writable disk as the template's guest knows it; clones get copies. */
+  readonly disks: DataDisks;
   /** Bytes of host memory that all clones together share. */
   readonly bytes: number;
 }
@@ -33,6 +38,8 @@ export interface TemplateOptions {
   readonly runDir: string;
   readonly agentPath: string;
   readonly guest: GuestFiles;
+  /** Empty disks to boot with. */
+  readonly disks: DataDisks;
   readonly uid: number;
   readonly groups: readonly number[];
   readonly log: Log;
@@ -91,12 +98,12 @@ export class Templates {
     const state = join(directory, 'state');
     const stateHash = await hashFile(state);
     if (stateHash !== meta.stateHash) throw new AbodeError('internal', `${state} is not what was saved`);
-    return this.#keep(await TemplateMemory.load(join(directory, 'memory'), meta.size, meta.memoryHash), state);
+    return this.#keep(await TemplateMemory.load(join(directory, 'memory'), meta.size, meta.memoryHash), directory);
   }
 
-  #keep(memory: TemplateMemory, state: string): Template {
+  #keep(memory: TemplateMemory, directory: string): Template {
     this.#memories.push(memory);
-    return { memory: memory.path, state, bytes: memory.bytes };
+    return { memory: memory.path, state: join(directory, 'state'), disks: new DataDisks(join(directory, 'data')), bytes: memory.bytes };
   }
 
   async #build(directory: string, key: string, type: MachineType): Promise<Template> {
@@ -124,15 +131,15 @@ export class Templates {
     const milliseconds = Math.round(performance.now() - started);
     log.info({ template: key, milliseconds, bytes: memory.bytes }, 'template made');
     onProgress(`the VM template is ready after ${(milliseconds / 1000).toFixed(1)} s`);
-    return this.#keep(memory, join(directory, 'state'));
+    return this.#keep(memory, directory);
   }
 
   /** Boots to "ready", stops, saves the device state; the RAM is what the memory file holds then. */
   async #boot(work: string, key: string, type: MachineType, memory: string): Promise<void> {
     const { agentPath, runDir, guest, uid, groups } = this.#options;
-    const data = join(work, 'placeholder-data');
+    const data = join(work, 'data');
     const image = join(work, 'placeholder-image');
-    await Promise.all([sparse(data, DATA_DISK_BYTES), sparse(image, IMAGE_DISK_BYTES)]);
+    await Promise.all([this.#options.disks.ensure(data), sparse(image, IMAGE_DISK_BYTES)]);
     const shim = await Shim.spawn(agentPath, join(runDir, `t-${key.slice(0, 16)}`));
     const machine = new Machine(shim);
     try {
@@ -140,7 +147,7 @@ export class Templates {
         name: 'abode-template',
         type,
         origin: { kind: 'boot', guest, memory },
-        tap: type.network ? { name: `abt-${key.slice(0, 10)}`, bridge: undefined, mtu: 1500 } : undefined,
+        tap: type.network ? { name: `abt-${randomBytes(4).toString('hex')}`, bridge: undefined, mtu: 1500 } : undefined,
         dataDisk: data,
         imageDisks: Array.from({ length: type.imageSlots }, () => image),
         uid,
@@ -151,6 +158,7 @@ export class Templates {
       };
       await machine.launch(plan);
       await machine.guest(BOOT_MS);
+      if (type.data === 'prepared') await prepare(machine);
       // Not stopped before: the state would say "paused", and clones would wait to be continued. Saving stops it at its end.
       await machine.qmp('migrate-set-capabilities', { capabilities: [{ capability: 'x-ignore-shared', state: true }] });
       await machine.qmp('getfd', { fdname: 'state' }, [{ path: join(work, 'state'), flags: O_WRONLY | O_CREAT | O_TRUNC }]);
@@ -161,7 +169,7 @@ export class Templates {
       shim.disconnect();
       await rm(join(runDir, `t-${key.slice(0, 16)}`), { recursive: true, force: true });
     }
-    await Promise.all([rm(data, { force: true }), rm(image, { force: true })]);
+    await rm(image, { force: true });
   }
 
   /** Everything that a clone must have in common with what was saved. */
@@ -179,7 +187,7 @@ export class Templates {
       cgroups: [],
       consolePath: '',
     };
-    const parts = [await qemuVersion(), this.#options.guest.hash, IGNORE_SHARED, vmStartFields(plan).build().toString('hex'), type.network ? 'network' : 'none'];
+    const parts = [await qemuVersion(), this.#options.guest.hash, IGNORE_SHARED, vmStartFields(plan).build().toString('hex'), type.network ? 'network' : 'none', type.data, prepareFields().build().toString('hex')];
     return createHash('sha256').update(parts.join('\0')).digest('hex');
   }
 
@@ -187,6 +195,17 @@ export class Templates {
     for (const memory of this.#memories.splice(0)) memory.close();
     this.#ready.clear();
   }
+}
+
+/** The writable disk is mounted and one container half made, so that clones need not (docs/decisions/0007). */
+async function prepare(machine: Machine): Promise<void> {
+  const mkdir = (name: string, mode: number): FieldsBuilder => new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${name}`).add(Tag.MODE, mode);
+  await Promise.all([
+    machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true }),
+    machine.request(FrameType.MKDIR, mkdir('upper', 0o755)),
+    machine.request(FrameType.MKDIR, mkdir('work', 0o700)),
+    machine.request(FrameType.PREPARE, prepareFields()),
+  ]);
 }
 
 const MigrationStatus = Type.Object({ status: Type.Optional(Type.String()), 'error-desc': Type.Optional(Type.String()) });

@@ -1,6 +1,7 @@
 /** What all VMs of a daemon have in common: the guest, acceleration, templates, disks, users. */
 import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
+import { exists } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import { createCgroup, removeCgroup } from '../cgroup.ts';
 import { type Acceleration, kvmGroups, probeAccelerator } from './accelerator.ts';
@@ -33,11 +34,14 @@ export interface MachineRequest {
   readonly network: boolean;
   readonly tap: Tap | undefined;
   readonly imageDisks: readonly string[];
+  /** Made when it is not there: then a template may have prepared its content. */
   readonly dataDisk: string;
   readonly runDir: string;
   readonly cgroup: string;
   readonly microCpus: number;
   readonly paused: boolean;
+  /** A VM for one container, which a template can prepare. */
+  readonly prepared: boolean;
 }
 
 export class VmHost {
@@ -75,10 +79,11 @@ export class VmHost {
     return this.#acceleration;
   }
 
-  /** Starts QEMU for the request; the guest's agent is not waited for. */
-  async launch(machine: Machine, request: MachineRequest): Promise<void> {
+  /** Starts QEMU for the request; the guest's agent is not waited for. Tells whether the guest has its container prepared. */
+  async launch(machine: Machine, request: MachineRequest): Promise<{ prepared: boolean }> {
     const { accelerator } = await this.accelerate();
-    const type: MachineType = { shape: request.shape, accelerator, network: request.network, imageSlots: request.imageDisks.length };
+    const prepared = request.prepared && request.boot === 'template' && !(await exists(request.dataDisk));
+    const type: MachineType = { shape: request.shape, accelerator, network: request.network, imageSlots: request.imageDisks.length, data: prepared ? 'prepared' : 'unmounted' };
     const [origin, cgroups, groups] = await Promise.all([
       this.#origin(type, request),
       createCgroup(request.cgroup, { memory: request.shape.memory + QEMU_OVERHEAD, microCpus: request.microCpus, pids: 256 }),
@@ -98,18 +103,23 @@ export class VmHost {
       cgroups,
       consolePath: join(request.runDir, 'console'),
     });
+    return { prepared };
   }
 
   async #origin(type: MachineType, request: MachineRequest): Promise<Origin> {
-    if (request.boot === 'cold') return { kind: 'boot', guest: await this.#guestFiles(), memory: undefined };
+    if (request.boot === 'cold') {
+      await this.disks.ensure(request.dataDisk);
+      return { kind: 'boot', guest: await this.#guestFiles(), memory: undefined };
+    }
     const template = await (await this.#templatesReady()).get(type);
+    await template.disks.ensure(request.dataDisk);
     return { kind: 'clone', memory: template.memory, state: template.state, paused: request.paused };
   }
 
   /** Makes or loads the template of this type ahead of its first use. */
   async prepare(shape: Shape, network: boolean, imageSlots: number): Promise<void> {
     const { accelerator } = await this.accelerate();
-    await (await this.#templatesReady()).get({ shape, accelerator, network, imageSlots });
+    await (await this.#templatesReady()).get({ shape, accelerator, network, imageSlots, data: 'prepared' });
   }
 
   async removeCgroup(name: string): Promise<void> {
@@ -130,7 +140,7 @@ export class VmHost {
     const { root, runDir, agentPath, log, onProgress } = this.options;
     const guest = await this.#guestFiles();
     const groups = await kvmGroups();
-    this.#templates ??= new Templates({ root: join(root, 'templates'), runDir, agentPath, guest, uid: FIRST_UID + UIDS, groups, log, onProgress });
+    this.#templates ??= new Templates({ root: join(root, 'templates'), runDir, agentPath, guest, disks: this.disks, uid: FIRST_UID + UIDS, groups, log, onProgress });
     return this.#templates;
   }
 

@@ -16,17 +16,15 @@ import { Machine } from './machine.ts';
 import { overlayOptions } from '../overlay.ts';
 import { chooseShape } from './shape.ts';
 import { padImageDisk } from './data-disk.ts';
+import { GUEST_DATA } from './prepare.ts';
 import type { VmHost } from './vm-host.ts';
 
 /** A cold boot under software emulation on a busy machine. */
 const START_MS = 120_000;
 const STOP_MS = 10_000;
-const MS_RDONLY = 1;
-const MS_NOATIME = 1024;
 
 /** Paths inside the guest. */
 const IMAGE = '/run/abode/image';
-const DATA = '/run/abode/data';
 const ROOT = '/run/abode/root';
 const FILES = '/run/abode/files';
 
@@ -64,9 +62,9 @@ export class VmSandbox implements Sandbox {
     const { init, network, limits } = this.#spec;
     this.#machine.shim.expectExit(init.proc, init.exitPath);
     const dataDisk = join(this.#spec.rootDir, 'data.img');
-    const [image] = await Promise.all([this.#spec.disk(), mkdir(this.#spec.rootDir, { recursive: true }).then(() => this.#host.disks.ensure(dataDisk))]);
+    const [image] = await Promise.all([this.#spec.disk(), mkdir(this.#spec.rootDir, { recursive: true })]);
     await padImageDisk(image.path);
-    await this.#host.launch(this.#machine, {
+    const { prepared } = await this.#host.launch(this.#machine, {
       name: `abode-${this.#spec.id.slice(0, 12)}`,
       boot: this.#boot,
       shape: chooseShape(limits.memory, limits.microCpus),
@@ -78,8 +76,9 @@ export class VmSandbox implements Sandbox {
       cgroup: this.#cgroup,
       microCpus: limits.microCpus,
       paused: false,
+      prepared: true,
     });
-    return this.#startInit();
+    return this.#startInit(prepared);
   }
 
   async exec(process: ProcessSpec): Promise<number> {
@@ -132,18 +131,16 @@ export class VmSandbox implements Sandbox {
     return cgroupName(this.#spec.id);
   }
 
-  async #startInit(): Promise<number> {
+  async #startInit(prepared: boolean): Promise<number> {
     const { init } = this.#spec;
     const { files, requests } = await this.#writeFiles();
     const steps = [
       this.#machine.guest(START_MS),
       this.#machine.identify(this.#spec.hostname, machineId(this.#spec.id)),
       ...this.#configureNetwork(),
-      this.#mount('/dev/vdb', IMAGE, 'erofs', MS_RDONLY),
-      this.#mount('/dev/vda', DATA, 'ext4', MS_NOATIME),
-      this.#machine.request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, `${DATA}/upper`).add(Tag.MODE, 0o755), 0, START_MS),
-      this.#machine.request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, `${DATA}/work`).add(Tag.MODE, 0o700), 0, START_MS),
-      this.#mount('overlay', ROOT, 'overlay', MS_NOATIME, overlayOptions([IMAGE], `${DATA}/upper`, `${DATA}/work`)),
+      this.#machine.mount({ source: '/dev/vdb', target: IMAGE, type: 'erofs', readonly: true }),
+      ...(prepared ? [] : this.#prepareDisk()),
+      this.#machine.mount({ source: 'overlay', target: ROOT, type: 'overlay', noatime: true, data: overlayOptions([IMAGE], `${GUEST_DATA}/upper`, `${GUEST_DATA}/work`) }),
       ...requests.map((fields) => this.#machine.request(FrameType.WRITE_FILE, fields, 0, START_MS)),
       this.#start(init, initFields(processFields(this.#spec, init, ROOT), this.#spec, files), 'create'),
     ];
@@ -153,9 +150,14 @@ export class VmSandbox implements Sandbox {
     return this.#machine.shim.sandboxPid();
   }
 
-  #mount(source: string, target: string, type: string, flags: number, data?: string): Promise<unknown> {
-    const fields = new FieldsBuilder().add(Tag.SOURCE, source).add(Tag.TARGET, target).add(Tag.FSTYPE, type).add(Tag.FLAGS, flags).add(Tag.DATA, data);
-    return this.#machine.request(FrameType.MOUNT, fields, 0, START_MS);
+  /** What a template does ahead for a disk that is empty. */
+  #prepareDisk(): Array<Promise<unknown>> {
+    const mkdir = (name: string, mode: number): FieldsBuilder => new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${name}`).add(Tag.MODE, mode);
+    return [
+      this.#machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true }),
+      this.#machine.request(FrameType.MKDIR, mkdir('upper', 0o755), 0, START_MS),
+      this.#machine.request(FrameType.MKDIR, mkdir('work', 0o700), 0, START_MS),
+    ];
   }
 
   #configureNetwork(): Array<Promise<unknown>> {
