@@ -34,7 +34,27 @@ int path_open_in(int root_fd, const char *path, int flags)
 	return (int)syscall(SYS_openat2, root_fd, path, &how, sizeof how);
 }
 
-int path_mount_point(int root_fd, const char *path, int is_directory)
+static int mount_point(int root_fd, const char *path, int is_directory, int links);
+
+/* What a link that leads nowhere (an image's /etc/resolv.conf, often) points at is made in its place. */
+static int follow(int root_fd, int parent, const char *directory, const char *name, int is_directory, int links)
+{
+	char target[4096], path[8192];
+	ssize_t length = readlinkat(parent, name, target, sizeof target - 1);
+	if (length < 0)
+		return -1;
+	target[length] = 0;
+	if (links == 0) {
+		errno = ELOOP;
+		return -1;
+	}
+	(void)snprintf(path, sizeof path, "%s/%s", target[0] == '/' ? "" : directory, target);
+	return mount_point(root_fd, path, is_directory, links - 1);
+}
+
+static int make(int parent, const char *name, int is_directory) { return is_directory ? mkdirat(parent, name, 0755) : mknodat(parent, name, S_IFREG | 0644, 0); }
+
+static int mount_point(int root_fd, const char *path, int is_directory, int links)
 {
 	int fd = path_open_in(root_fd, path, O_PATH);
 	if (fd >= 0 || errno != ENOENT)
@@ -51,24 +71,23 @@ int path_mount_point(int root_fd, const char *path, int is_directory)
 		errno = EINVAL;
 		return -1;
 	}
-	int parent;
-	if (slash && slash != copy) {
+	if (slash)
 		*slash = 0;
-		parent = path_mount_point(root_fd, copy, 1);
-	} else {
-		parent = path_open_in(root_fd, "/", O_PATH | O_DIRECTORY);
-	}
+	const char *directory = slash ? copy : "";
+	int parent = *directory ? mount_point(root_fd, directory, 1, links) : path_open_in(root_fd, "/", O_PATH | O_DIRECTORY);
 	if (parent < 0)
 		return -1;
-	int made = is_directory ? mkdirat(parent, name, 0755) : mknodat(parent, name, S_IFREG | 0644, 0);
+	if (make(parent, name, is_directory) == 0)
+		fd = path_open_in(parent, name, O_PATH);
+	else if (errno == EEXIST)
+		fd = follow(root_fd, parent, directory, name, is_directory, links);
 	int saved = errno;
 	(void)close(parent);
-	if (made < 0 && saved != EEXIST) {
-		errno = saved;
-		return -1;
-	}
-	return path_open_in(root_fd, path, O_PATH);
+	errno = saved;
+	return fd;
 }
+
+int path_mount_point(int root_fd, const char *path, int is_directory) { return mount_point(root_fd, path, is_directory, 8); }
 
 int path_write(const char *path, const char *text)
 {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -229,6 +230,8 @@ static void run_init(struct fields request, struct spawn_stdio stdio, const char
 static void run_exec(struct fields request, struct spawn_stdio stdio, const char *container, pid_t join)
 {
 	struct error err;
+	/* What is in the container sees this process before it gave up what it has: it may not look inside. exec ends this. */
+	(void)prctl(PR_SET_DUMPABLE, 0);
 	take_stdio(stdio);
 	int target = (int)syscall(SYS_pidfd_open, join, 0);
 	if (target < 0 || spawn_cgroup_join(container, &err) < 0 || setns(target, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) < 0) {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { accessSync } from 'node:fs';
 import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { AgentConnection } from '../../src/agent-client/connection.ts';
 import { FieldsBuilder, Tag } from '../../src/agent-client/fields.ts';
 import { FrameType } from '../../src/agent-client/frame.ts';
@@ -10,7 +11,7 @@ import { ShimFixture, type StartOptions, TERMINAL } from './shim-fixture.ts';
 
 const BUSYBOX = '/bin/busybox';
 const CRUN = '/usr/bin/crun';
-const APPLETS = ['cat', 'head', 'ls', 'seq', 'sh', 'sleep', 'stty', 'tail', 'true', 'yes'];
+const APPLETS = ['cat', 'grep', 'head', 'hostname', 'id', 'kill', 'ls', 'mount', 'pwd', 'readlink', 'seq', 'sh', 'sleep', 'stat', 'stty', 'tail', 'touch', 'tr', 'true', 'wc', 'yes'];
 
 /** Why these tests cannot run here; false when they can. */
 export function missing(): string | false {
@@ -23,6 +24,13 @@ export function missing(): string | false {
     }
   }
   return false;
+}
+
+/** The least root filesystem that a container can have. */
+export async function writeBusyboxRoot(root: string): Promise<void> {
+  for (const name of ['bin', 'dev', 'etc', 'proc', 'sys', 'tmp']) await mkdir(join(root, name), { recursive: true });
+  await copyFile(BUSYBOX, join(root, 'bin/busybox'));
+  await Promise.all(APPLETS.map((applet) => symlink('busybox', join(root, 'bin', applet))));
 }
 
 interface ContainerOptions extends StartOptions {
@@ -41,12 +49,7 @@ export class CrunFixture implements AsyncDisposable {
 
   static async start(): Promise<CrunFixture> {
     const fixture = new CrunFixture(await ShimFixture.start());
-    const bin = fixture.shim.path('rootfs/bin');
-    await mkdir(bin, { recursive: true });
-    await mkdir(fixture.shim.path('rootfs/proc'));
-    await mkdir(fixture.shim.path('rootfs/dev'));
-    await copyFile(BUSYBOX, `${bin}/busybox`);
-    await Promise.all(APPLETS.map((applet) => symlink('busybox', `${bin}/${applet}`)));
+    await writeBusyboxRoot(fixture.shim.path('rootfs'));
     return fixture;
   }
 

@@ -27,7 +27,7 @@ export async function answersPing(socket: string): Promise<boolean> {
   }
 }
 
-export function logPathOf(config: Config): string {
+function logPathOf(config: Config): string {
   return join(config.runDir, "daemon.log");
 }
 

@@ -13,7 +13,7 @@ export function registerDoctor(program: Command): void {
     .option("--json", "the findings as JSON")
     .addHelpText("after", HELP)
     .action(async (options: { json?: true }, command: Command) => {
-      const { root, socket, bridge } = configOf(command);
+      const { root, bridge } = configOf(command);
       // Only this command needs the checks.
       const [{ examine }, { formatFinding }] = await Promise.all([
         import("../doctor/examine.ts"),
@@ -21,7 +21,7 @@ export function registerDoctor(program: Command): void {
       ]);
       const findings: Finding[] = [];
       const colour = process.stdout.isTTY && process.stdout.hasColors();
-      for await (const finding of examine({ root, socket, bridge, build: BUILD })) {
+      for await (const finding of examine({ root, bridge, build: BUILD })) {
         findings.push(finding);
         if (options.json !== true) process.stdout.write(`${formatFinding(finding, colour)}\n`);
       }

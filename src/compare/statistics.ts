@@ -1,7 +1,7 @@
 /** Statistics of small samples. Nothing here reads a clock, a file or an unseeded random number. */
 import { pick, type Random, randomFrom } from "./random.ts";
 
-export interface Spread {
+interface Spread {
   readonly low: number;
   readonly high: number;
   readonly kind: "quartiles" | "range";

@@ -25,6 +25,6 @@ export function numberOf(object: Json, key: string): number {
   throw unreadable(key);
 }
 
-export function unreadable(what: string): AbodeError {
+function unreadable(what: string): AbodeError {
   return new AbodeError("internal", `the engine's answer has no usable ${what}`);
 }

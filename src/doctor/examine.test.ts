@@ -10,7 +10,6 @@ import { formatFinding } from "./format-finding.ts";
 
 const ground: Ground = {
   root: "/none/such",
-  socket: "/none/socket",
   bridge: "none0",
   build: "/none/build",
 };

@@ -15,7 +15,6 @@ export interface Finding {
 export interface Ground {
   /** The daemon's root directory; need not exist. */
   readonly root: string;
-  readonly socket: string;
   /** The name of its bridge. */
   readonly bridge: string;
   /** What set-up built: agent/, guest/. */

@@ -82,6 +82,7 @@ export class Engine implements ContainerEngine {
       guestDirectory,
       log,
       nextNumber: () => numbers.next(),
+      poolSize: config.pool,
       onProgress: (message) => {
         log.info(message);
         this.#events.emit('vm', 'template', 'template', { message });
@@ -112,6 +113,7 @@ export class Engine implements ContainerEngine {
       mkdir(join(config.runDir, 'c'), { recursive: true, mode: 0o711 }),
     ]);
     const engine = new Engine(options, await Network.open(database, config.bridge, log));
+    await engine.#vmHost.pool.sweep();
     await engine.#shared.adoptAll();
     await reconcile({
       containers: engine.#containers,
@@ -132,7 +134,7 @@ export class Engine implements ContainerEngine {
     this.#runs.close();
     const busy = this.#containers.all().some((record) => record.state.status === 'running') || this.listVms().some((vm) => vm.state === 'running');
     await this.#network.close(!busy);
-    this.#vmHost.close();
+    await this.#vmHost.close();
   }
 
   async create(request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
@@ -225,7 +227,8 @@ export class Engine implements ContainerEngine {
     const sandbox = this.#runs.sandbox(record.id);
     if (sandbox === undefined) throw conflict(`Container ${record.id} is not running`);
     const { own } = await sandbox.memory();
-    return { own, template: record.isolation.kind === 'container' ? 0 : this.#vmHost.templateBytes, pool: 0 };
+    if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
+    return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
   }
 
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
@@ -282,8 +285,8 @@ export class Engine implements ContainerEngine {
       cgroupVersion: await cgroupVersion(),
       cgroupDriver: 'cgroupfs',
       templateBytes: this.#vmHost.templateBytes,
-      poolBytes: 0,
-      poolSize: 0,
+      poolBytes: await this.#vmHost.pool.memory(),
+      poolSize: this.#vmHost.pool.size,
     };
   }
 

@@ -21,7 +21,7 @@ interface ExpectedExit {
 }
 
 export class Shim {
-  readonly #directory: string;
+  #directory: string;
   readonly #connection: AgentConnection;
   readonly #exits = new Map<number, ExpectedExit>();
   readonly #exitPaths = new Map<number, string>();
@@ -100,6 +100,11 @@ export class Shim {
   async pid(): Promise<number> {
     const answer = await this.request(FrameType.STATE);
     return answer.number(Tag.PID) ?? 0;
+  }
+
+  /** The shim's directory was renamed, its socket with it. */
+  moved(directory: string): void {
+    this.#directory = directory;
   }
 
   /** To be called before the process is started, so that no exit is missed. */

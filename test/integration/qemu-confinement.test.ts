@@ -42,7 +42,7 @@ describe('the confinement of QEMU', { skip: cannotRun, timeout: 300_000 }, () =>
 
   before(async () => {
     daemon = await RobustDaemon.start();
-    for (const name of ['a', 'b']) {
+    for (const name of ['qemu-a', 'qemu-b']) {
       const id = await daemon.docker('run', '-d', '--name', name, '--runtime', 'vm', 'abode/base', 'sleep', '1000');
       qemus.push({ id, pid: qemuOf(shimOf(join(daemon.runDir, 'c', id.slice(0, 24)))) });
     }
@@ -128,7 +128,7 @@ except OSError as error:
     const before = await sampleOf(templateDescriptor(qemus[0]?.pid ?? 0));
     const marker = 'clone-a-was-here-'.repeat(4);
     // Page cache of a tmpfs: a few megabytes of the guest's RAM, some of it pages that the template had in use.
-    await daemon.docker('exec', 'a', 'sh', '-c', `yes ${marker} | head -c 8000000 > /dev/shm/mark; sync`);
+    await daemon.docker('exec', 'qemu-a', 'sh', '-c', `yes ${marker} | head -c 8000000 > /dev/shm/mark; sync`);
     const [first, second] = await Promise.all(qemus.map(({ pid }) => countInMemory(pid, marker)));
     assert.ok((first ?? 0) > 10_000, `the writer's own memory has it (${String(first)} times): the search can find it`);
     assert.equal(second, 0, 'the other clone has none of it');

@@ -12,6 +12,8 @@ const Reply = Type.Object({ return: Type.Optional(Type.Unknown()), error: Type.O
 
 const QEMU_MS = 30_000;
 
+const O_RDONLY = 0;
+
 // mount(2)
 const MS_RDONLY = 1;
 const MS_NOATIME = 1024;
@@ -27,6 +29,7 @@ export interface GuestMount {
 
 export class Machine {
   readonly shim: Shim;
+  #fdset = Math.floor(Date.now() % 1_000_000) + 1000;
 
   constructor(shim: Shim) {
     this.shim = shim;
@@ -65,6 +68,17 @@ export class Machine {
     const flags = (readonly ? MS_RDONLY : 0) | (noatime ? MS_NOATIME : 0);
     const fields = new FieldsBuilder().add(Tag.SOURCE, source).add(Tag.TARGET, target).add(Tag.FSTYPE, type).add(Tag.FLAGS, flags).add(Tag.DATA, data);
     return this.request(FrameType.MOUNT, fields, 0, QEMU_MS * 4);
+  }
+
+  /** Puts an image's file behind a slot's device, which the guest must not have open. Sent at once, carried out in order. */
+  async swapImage(slot: number, path: string): Promise<void> {
+    this.#fdset += 1;
+    const file = `image${String(slot)}-file${String(this.#fdset)}`;
+    await Promise.all([
+      this.qmp('add-fd', { 'fdset-id': this.#fdset }, [{ path, flags: O_RDONLY }]),
+      this.qmp('blockdev-add', { driver: 'file', 'node-name': file, filename: `/dev/fdset/${String(this.#fdset)}`, 'read-only': true, locking: 'off' }),
+      this.qmp('blockdev-reopen', { options: [{ driver: 'raw', 'node-name': `image${String(slot)}`, file, 'read-only': true }] }),
+    ]);
   }
 
   /** Makes a clone somebody: entropy, clock, names. Must be the first request to a guest. */

@@ -44,7 +44,8 @@ export interface SharedVmOptions {
 const SLOTS = 8;
 const START_MS = 120_000;
 const STOP_MS = 10_000;
-const O_RDONLY = 0;
+/** What a slot holds that a former daemon filled and no container uses: no image has this path. */
+const UNKNOWN = '';
 
 export const GUEST_BRIDGE = 'br0';
 const IMAGES = '/run/abode/images';
@@ -53,14 +54,20 @@ const IMAGES = '/run/abode/images';
 export class SharedVm {
   readonly record: SharedVmRecord;
   readonly machine: Machine;
-  /** Slot number to image path; undefined: free or not known to hold anything in use. */
+  /** Slot number to image path; undefined: never filled. */
   readonly #slots: Array<{ path: string; users: Set<string> } | undefined> = Array.from({ length: SLOTS }, () => undefined);
   readonly #exclusive = new Exclusive();
-  #fdset = 100;
 
   constructor(record: SharedVmRecord, machine: Machine) {
     this.record = record;
     this.machine = machine;
+  }
+
+  /** Of a VM that a former daemon filled: what its slots hold is known for those in use only (`adoptImage`). */
+  static adopt(record: SharedVmRecord, machine: Machine): SharedVm {
+    const vm = new SharedVm(record, machine);
+    for (let slot = 0; slot < SLOTS; slot += 1) vm.#slots[slot] = { path: UNKNOWN, users: new Set() };
+    return vm;
   }
 
   /** The guest's path of an image's root filesystem; kept mounted while containers use it, and as long as its slot is not needed. */
@@ -104,13 +111,10 @@ export class SharedVm {
   async #fill(slot: number, path: string): Promise<void> {
     const target = guestImage(slot);
     const { machine } = this;
+    // Nothing there is fine: what a slot holds may not be known.
     if (this.#slots[slot] !== undefined) await machine.request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, target).add(Tag.FLAGS, 0));
     await padImageDisk(path);
-    this.#fdset += 1;
-    const file = `image${String(slot)}-file${String(this.#fdset)}`;
-    await machine.qmp('add-fd', { 'fdset-id': this.#fdset }, [{ path, flags: O_RDONLY }]);
-    await machine.qmp('blockdev-add', { driver: 'file', 'node-name': file, filename: `/dev/fdset/${String(this.#fdset)}`, 'read-only': true, locking: 'off' });
-    await machine.qmp('blockdev-reopen', { options: [{ driver: 'raw', 'node-name': `image${String(slot)}`, file, 'read-only': true }] });
+    await machine.swapImage(slot, path);
     // vda is the data disk, the images' slots follow it.
     const device = `/dev/vd${String.fromCharCode('b'.charCodeAt(0) + slot)}`;
     await machine.mount({ source: device, target, type: 'erofs', readonly: true });
@@ -178,7 +182,7 @@ export class SharedVms {
           return;
         }
         await shim.refresh();
-        this.#keep(new SharedVm(record, new Machine(shim)));
+        this.#keep(SharedVm.adopt(record, new Machine(shim)));
       }),
     );
   }

@@ -3,13 +3,14 @@ import { mkdir, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
-import { createCgroup, removeCgroup } from '../cgroup.ts';
+import { createCgroup } from '../cgroup.ts';
 import { type Acceleration, kvmGroups, probeAccelerator } from './accelerator.ts';
 import { DataDisks, padImageDisk } from './data-disk.ts';
 import { type GuestFiles, readGuestFiles } from './guest-files.ts';
 import type { Machine } from './machine.ts';
 import type { MachineType, Origin, Tap } from './qemu.ts';
 import { QEMU_OVERHEAD, type Shape } from './shape.ts';
+import { Pool, type PooledMachine, type PoolKind } from './pool.ts';
 import { Templates } from './template.ts';
 
 export interface VmHostOptions {
@@ -21,6 +22,8 @@ export interface VmHostOptions {
   readonly onProgress: (message: string) => void;
   /** Numbers never used before, for users of their own. */
   readonly nextNumber: () => number;
+  /** Paused clones of each kind to keep ready; 0: none. */
+  readonly poolSize: number;
 }
 
 /** Far from the ranges that systems give to people, services and user namespaces. */
@@ -47,6 +50,7 @@ export interface MachineRequest {
 export class VmHost {
   readonly options: VmHostOptions;
   readonly disks: DataDisks;
+  readonly pool: Pool;
   #guest: Promise<GuestFiles> | undefined;
   #acceleration: Promise<Acceleration> | undefined;
   #known: Acceleration | undefined;
@@ -55,6 +59,8 @@ export class VmHost {
   constructor(options: VmHostOptions) {
     this.options = options;
     this.disks = new DataDisks(join(options.root, 'data-disk.img'));
+    const { root, runDir, agentPath, log, poolSize } = options;
+    this.pool = new Pool({ size: poolSize, root, runDir, agentPath, log, launch: (machine, kind, places) => this.#launchPaused(machine, kind, places) });
   }
 
   /** An empty disk of an image's nominal size, for slots that hold none yet. */
@@ -116,17 +122,31 @@ export class VmHost {
     return { kind: 'clone', memory: template.memory, state: template.state, paused: request.paused };
   }
 
+  async #launchPaused(machine: Machine, kind: PoolKind, places: Omit<PooledMachine, 'machine'>): Promise<void> {
+    await this.launch(machine, {
+      name: 'abode-pool',
+      boot: 'template',
+      shape: kind.shape,
+      network: kind.network,
+      tap: kind.network ? { name: places.hostInterface, bridge: undefined, mtu: 1500 } : undefined,
+      imageDisks: [this.placeholderImage],
+      dataDisk: places.dataDisk,
+      runDir: places.runDir,
+      cgroup: places.cgroup,
+      microCpus: 0,
+      paused: true,
+      prepared: true,
+    });
+  }
+
   /** Makes or loads the template of this type ahead of its first use. */
   async prepare(shape: Shape, network: boolean, imageSlots: number): Promise<void> {
     const { accelerator } = await this.accelerate();
     await (await this.#templatesReady()).get({ shape, accelerator, network, imageSlots, data: 'prepared' });
   }
 
-  async removeCgroup(name: string): Promise<void> {
-    await removeCgroup(name);
-  }
-
-  close(): void {
+  async close(): Promise<void> {
+    await this.pool.close();
     this.#templates?.close();
   }
 

@@ -1,27 +1,32 @@
 /** A container in a VM of its own: a clone of a template (or a cold boot) whose guest runs nothing else. */
 import { createHash } from 'node:crypto';
-import { readFile, mkdir, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
-import { removeCgroup } from '../cgroup.ts';
+import { exists, readFileIfThere } from '../../base/files.ts';
+import { createCgroup, removeCgroup } from '../cgroup.ts';
 import type { Attachment } from '../attachment.ts';
 import { privateMemory } from '../process-memory.ts';
-import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
+import type { ContainerSpec, NetworkPlan, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
 import { StartError } from '../start-error.ts';
 import { type GuestFile, initFields, processFields } from './guest-process.ts';
 import { Machine } from './machine.ts';
 import { overlayOptions } from '../overlay.ts';
-import { chooseShape } from './shape.ts';
+import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
 import { padImageDisk } from './data-disk.ts';
 import { GUEST_DATA } from './prepare.ts';
+import type { PooledMachine } from './pool.ts';
 import type { VmHost } from './vm-host.ts';
 
 /** A cold boot under software emulation on a busy machine. */
 const START_MS = 120_000;
 const STOP_MS = 10_000;
+
+/** In the run directory: the cgroup of a machine that came from the pool. */
+const CGROUP_FILE = 'cgroup';
 
 /** Paths inside the guest. */
 const IMAGE = '/run/abode/image';
@@ -34,15 +39,21 @@ export class VmSandbox implements Sandbox {
   readonly #machine: Machine;
   readonly #boot: 'template' | 'cold';
 
-  private constructor(host: VmHost, spec: ContainerSpec, boot: 'template' | 'cold', shim: Shim) {
+  /** A machine of the pool: started already, and paused. */
+  readonly #pooled: PooledMachine | undefined;
+
+  private constructor(host: VmHost, spec: ContainerSpec, boot: 'template' | 'cold', machine: Machine, pooled?: PooledMachine) {
     this.#host = host;
     this.#spec = spec;
     this.#boot = boot;
-    this.#machine = new Machine(shim);
+    this.#machine = machine;
+    this.#pooled = pooled;
   }
 
   static async prepare(host: VmHost, boot: 'template' | 'cold', spec: ContainerSpec): Promise<VmSandbox> {
-    return new VmSandbox(host, spec, boot, await Shim.spawn(host.options.agentPath, spec.runDir));
+    const pooled = boot === 'template' ? await takeFromPool(host, spec) : undefined;
+    if (pooled !== undefined) return new VmSandbox(host, spec, boot, pooled.machine, pooled);
+    return new VmSandbox(host, spec, boot, new Machine(await Shim.spawn(host.options.agentPath, spec.runDir)));
   }
 
   static async adopt(host: VmHost, boot: 'template' | 'cold', spec: ContainerSpec): Promise<VmSandbox | undefined> {
@@ -50,7 +61,7 @@ export class VmSandbox implements Sandbox {
     if (shim === undefined) return undefined;
     shim.expectExit(spec.init.proc, spec.init.exitPath);
     await shim.refresh();
-    return new VmSandbox(host, spec, boot, shim);
+    return new VmSandbox(host, spec, boot, new Machine(shim));
   }
 
   attach(proc: number, streams: Streams, tty: boolean): Promise<Attachment> {
@@ -61,24 +72,43 @@ export class VmSandbox implements Sandbox {
   async start(): Promise<number> {
     const { init, network, limits } = this.#spec;
     this.#machine.shim.expectExit(init.proc, init.exitPath);
-    const dataDisk = join(this.#spec.rootDir, 'data.img');
     const [image] = await Promise.all([this.#spec.disk(), mkdir(this.#spec.rootDir, { recursive: true })]);
     await padImageDisk(image.path);
+    if (this.#pooled === undefined) return this.#startInit(await this.#launch(image.path, network, limits.microCpus));
+    await Promise.all(this.#wake(this.#pooled, image.path, network));
+    return this.#startInit(true);
+  }
+
+  async #launch(image: string, network: NetworkPlan | undefined, microCpus: number): Promise<boolean> {
+    const { id, rootDir, runDir, limits } = this.#spec;
     const { prepared } = await this.#host.launch(this.#machine, {
-      name: `abode-${this.#spec.id.slice(0, 12)}`,
+      name: `abode-${id.slice(0, 12)}`,
       boot: this.#boot,
-      shape: chooseShape(limits.memory, limits.microCpus),
+      shape: chooseShape(limits.memory, microCpus),
       network: network !== undefined,
       tap: network === undefined ? undefined : { name: network.hostInterface, bridge: network.bridge, mtu: network.mtu },
-      imageDisks: [image.path],
-      dataDisk,
-      runDir: this.#spec.runDir,
-      cgroup: this.#cgroup,
-      microCpus: limits.microCpus,
+      imageDisks: [image],
+      dataDisk: join(rootDir, 'data.img'),
+      runDir,
+      cgroup: cgroupName(id),
+      microCpus,
       paused: false,
       prepared: true,
     });
-    return this.#startInit(prepared);
+    return prepared;
+  }
+
+  /** Gives a paused machine its image and network, and lets it go on: QEMU carries these out in the order sent. */
+  #wake(pooled: PooledMachine, image: string, network: NetworkPlan | undefined): Array<Promise<unknown>> {
+    const { shape, microCpus } = { shape: chooseShape(this.#spec.limits.memory, this.#spec.limits.microCpus), microCpus: this.#spec.limits.microCpus };
+    const bridge = network === undefined ? undefined : new FieldsBuilder().add(Tag.HOST, 1).add(Tag.BRIDGE, network.bridge).add(Tag.IFNAME, pooled.hostInterface).add(Tag.MTU, network.mtu);
+    return [
+      writeFile(join(this.#spec.runDir, CGROUP_FILE), pooled.cgroup),
+      ...(microCpus > 0 ? [createCgroup(pooled.cgroup, { memory: shape.memory + QEMU_OVERHEAD, microCpus, pids: 0 })] : []),
+      ...(bridge === undefined ? [] : [this.#machine.request(FrameType.NET_BRIDGE, bridge)]),
+      this.#machine.swapImage(0, image),
+      this.#machine.qmp('cont'),
+    ];
   }
 
   async exec(process: ProcessSpec): Promise<number> {
@@ -123,12 +153,9 @@ export class VmSandbox implements Sandbox {
   }
 
   static async sweep(spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
-    await removeCgroup(cgroupName(spec.id));
+    const pooled = await readFileIfThere(join(spec.runDir, CGROUP_FILE));
+    await removeCgroup(pooled ?? cgroupName(spec.id));
     await rm(spec.runDir, { recursive: true, force: true });
-  }
-
-  get #cgroup(): string {
-    return cgroupName(this.#spec.id);
   }
 
   async #startInit(prepared: boolean): Promise<number> {
@@ -187,6 +214,14 @@ export class VmSandbox implements Sandbox {
       throw error instanceof AgentError ? startError(error, during) : error;
     }
   }
+}
+
+/** A machine that waits, for a container that starts for the first time and so has no disk yet. */
+async function takeFromPool(host: VmHost, spec: ContainerSpec): Promise<PooledMachine | undefined> {
+  const dataDisk = join(spec.rootDir, 'data.img');
+  if (host.pool.size === 0 || (await exists(dataDisk))) return undefined;
+  await mkdir(spec.rootDir, { recursive: true });
+  return host.pool.take({ shape: chooseShape(spec.limits.memory, spec.limits.microCpus), network: spec.network !== undefined }, spec.runDir, dataDisk);
 }
 
 export function startError(error: AgentError, during: 'create' | 'exec'): Error {
