@@ -93,13 +93,33 @@ static int add_default_route(int netlink, const char *name, const char *gateway,
 	return netlink_do(netlink, &message, gateway, err) < 0 ? -1 : 0;
 }
 
+/* Without an IPv6 address the interface speaks none, as Docker has it: no link-local address, no router is asked. */
+static void quiet_ipv6(const char *name, char *const *addresses)
+{
+	char path[128];
+	for (; *addresses; addresses++)
+		if (strchr(*addresses, ':'))
+			return;
+	(void)snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+	(void)path_write(path, "1");
+}
+
+static int is_up(const char *name)
+{
+	struct ifreq request = {0};
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	(void)snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+	return fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP);
+}
+
 /* Up, with ADDRESS* and GATEWAY*, in the namespace that the caller is in. */
 static int configure(int netlink, struct fields request, const char *name, struct error *err)
 {
 	cleanup_free char **addresses = fields_strings(request, TAG_ADDRESS), **gateways = fields_strings(request, TAG_GATEWAY);
 	if (!addresses || !gateways)
 		return fail(err, "invalid", 0, "the addresses of %s", name);
-	if (set_link(netlink, name, IFF_UP, IFF_UP, NULL, 0, 0, err) < 0)
+	quiet_ipv6(name, addresses);
+	if (!is_up(name) && set_link(netlink, name, IFF_UP, IFF_UP, NULL, 0, 0, err) < 0)
 		return -1;
 	for (char **address = addresses; *address; address++)
 		if (add_address(netlink, name, *address, err) < 0)
@@ -230,7 +250,11 @@ int operation_net_configure(struct fields request, struct builder *answer, struc
 		return -1;
 	if (!name)
 		return fail(err, "invalid", 0, "NET_CONFIGURE without IFNAME");
-	if (set_link(netlink, name, 0, 0, mac.size == 6 ? mac.data : NULL, 0, (unsigned)fields_number(request, TAG_MTU, 0), err) < 0)
+	/* Most cards take a new address while they are up, which a template has them; others must be down for it. */
+	const uint8_t *address = mac.size == 6 ? mac.data : NULL;
+	unsigned mtu = (unsigned)fields_number(request, TAG_MTU, 0);
+	if ((address || mtu) && set_link(netlink, name, 0, 0, address, 0, mtu, err) < 0 &&
+	    (set_link(netlink, name, 0, IFF_UP, NULL, 0, 0, err) < 0 || set_link(netlink, name, 0, 0, address, 0, mtu, err) < 0))
 		return -1;
 	return configure(netlink, request, name, err);
 }

@@ -21,10 +21,10 @@ export class DockerWatch {
     this.#log = log;
   }
 
-  /** Listens to the kernel's own notices (`nft monitor`), so that no polling is needed. */
+  /** Listens to the kernel's own notices (`nft monitor`), so that no polling is needed: of rules too, since a chain may be flushed. */
   start(): void {
     if (this.#stopped) return;
-    const monitor = spawnPiped('nft', ['monitor', 'chains'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const monitor = spawnPiped('nft', ['monitor', 'ruleset'], { stdio: ['ignore', 'pipe', 'ignore'] });
     this.#monitor = monitor;
     monitor.stdout?.on('data', (chunk: Buffer) => {
       if (chunk.includes('DOCKER-USER') || chunk.includes('FORWARD')) this.#schedule();

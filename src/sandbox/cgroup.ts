@@ -1,5 +1,5 @@
 /** The host's cgroups, version 1 (also hybrid) and 2: where they are, the groups that Abode makes itself, and what they count. */
-import { mkdir, readFile, rmdir, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasErrno } from '../base/errors.ts';
 import { readFileIfThere } from '../base/files.ts';
@@ -62,10 +62,35 @@ async function enableControllers(name: string): Promise<void> {
   }
 }
 
+/** Kills all that run in the group and in those below it; what is frozen is thawed to die. */
+export async function killCgroup(name: string): Promise<void> {
+  await freezeCgroup(name, false).catch(() => undefined);
+  for (const directory of await allDirectories(name)) {
+    for (const group of await withGroupsBelow(directory)) {
+      const processes = (await readFileIfThere(join(group, 'cgroup.procs'))) ?? '';
+      for (const line of processes.split('\n').filter((text) => text !== '')) {
+        try {
+          process.kill(Number(line), 'SIGKILL');
+        } catch (error) {
+          if (!hasErrno(error, 'ESRCH')) throw error;
+        }
+      }
+    }
+  }
+}
+
+/** The group's directory and those of the groups in it, the innermost first. */
+async function withGroupsBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+  const below = await Promise.all(entries.filter((entry) => entry.isDirectory()).map((entry) => withGroupsBelow(join(directory, entry.name))));
+  return [...below.flat(), directory];
+}
+
 /** Removes the group; one that is gone is fine, one that still has processes is tried again until the deadline. */
 export async function removeCgroup(name: string, deadlineMs = 2000): Promise<void> {
   const end = Date.now() + deadlineMs;
-  for (const directory of await allDirectories(name)) {
+  const directories = (await Promise.all((await allDirectories(name)).map((directory) => withGroupsBelow(directory)))).flat();
+  for (const directory of directories) {
     for (;;) {
       try {
         await rmdir(directory);

@@ -47,7 +47,16 @@ export class Sandboxes {
 
   /** Removes what a container whose sandbox is gone left on the host. */
   async sweep(kind: SandboxKind, spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
-    await (kind.kind === 'vm' ? VmSandbox.sweep(spec) : HostSandbox.sweep(spec));
+    switch (kind.kind) {
+      case 'container':
+        await HostSandbox.sweep(this.#host, spec);
+        return;
+      case 'vm':
+        await VmSandbox.sweep(spec);
+        return;
+      case 'hybrid':
+        await HybridSandbox.sweep(this.#shared, kind.vm, spec);
+    }
   }
 
   /** What is left of a container that is removed for good, beyond its own directories. */

@@ -1,12 +1,26 @@
 /** The daemon dies at random moments of a start: after the next one nothing is left behind and the names can be used again. */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { Shim } from '../../src/sandbox/shim.ts';
 import { leftovers } from '../fixtures/leftovers.ts';
 import { cannotRun, RobustDaemon } from '../fixtures/robust-daemon.ts';
 import { pause, until } from '../fixtures/until.ts';
 
 /** Each kill comes a little later in the start; 20 of them cover it. */
 const ROUNDS = 20;
+
+/** What the shims of shared VMs know to be there: the guest is not asked by way of the engine. */
+async function processesInVms(daemon: RobustDaemon): Promise<string[]> {
+  const found: string[] = [];
+  for (const { name, id } of await daemon.vms()) {
+    const shim = await Shim.find(join(daemon.runDir, 'v', id.slice(0, 24)));
+    assert.ok(shim, `the VM ${name} lives`);
+    for (const [proc, { pid }] of await shim.refresh()) found.push(`process ${String(proc)} (${String(pid)}) in ${name}`);
+    shim.disconnect();
+  }
+  return found;
+}
 
 describe('the daemon is killed during a start', { skip: cannotRun, timeout: 900_000 }, () => {
   let daemon: RobustDaemon;
@@ -43,10 +57,13 @@ describe('the daemon is killed during a start', { skip: cannotRun, timeout: 900_
         assert.equal(await daemon.docker('ps', '-aq'), '', `round ${String(round)}`);
         assert.equal(await daemon.docker('run', '--rm', '--name', name, ...runtime, 'abode/base', 'echo', 'again'), 'again', `round ${String(round)}`);
         const traces = { directory: daemon.directory, bridge: daemon.bridge, ids: [...ids], except: [daemon.pid] };
+        assert.deepEqual(await processesInVms(daemon), [], `round ${String(round)}: nothing runs in a shared VM`);
+        assert.deepEqual(daemon.idsOnDisk(), [], `round ${String(round)}: no disk is left`);
+        // A shared VM lives through every other round, so that starts in a running one are cut short as well.
+        if (round % 2 === 0 && kind === 'hybrid') continue;
         await daemon.removeVms();
         const left = await until('nothing is left', 10_000, async () => ((await leftovers(traces, false)).length === 0 ? 'nothing' : undefined)).catch(() => leftovers(traces, false));
         assert.equal(left, 'nothing', `round ${String(round)}: ${String(left)}`);
-        assert.deepEqual(daemon.idsOnDisk(), [], `round ${String(round)}: no disk is left`);
       }
     });
   }

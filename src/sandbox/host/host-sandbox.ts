@@ -1,6 +1,6 @@
 /** A container on the host's kernel: an OCI runtime's process below a shim of its own. */
 import { constants } from 'node:os';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
 import { type Fields, FieldsBuilder, Tag } from '../../agent-client/fields.ts';
@@ -8,7 +8,7 @@ import { FrameType } from '../../agent-client/frame.ts';
 import { writeFile } from 'node:fs/promises';
 import type { Attachment } from '../attachment.ts';
 import type { Ceilings } from '../ceilings.ts';
-import { cgroupDirectories, cgroupMemory, cgroupVersion, freezeCgroup, removeCgroup } from '../cgroup.ts';
+import { cgroupDirectories, cgroupMemory, cgroupVersion, freezeCgroup, killCgroup, removeCgroup } from '../cgroup.ts';
 import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/spec.ts';
 import { overlayOptions } from '../overlay.ts';
 import { stdioFields } from '../process-fields.ts';
@@ -114,13 +114,22 @@ export class HostSandbox implements Sandbox {
   async release(_options?: ReleaseOptions): Promise<void> {
     const spec = this.#spec;
     if (this.#shim.alive) await this.#shim.request(FrameType.RELEASE, undefined, spec.init.proc, RUNTIME_MS).catch(ignoreGone);
+    const orderly = this.#shim.alive;
     this.#shim.disconnect();
-    await HostSandbox.sweep(spec);
+    if (!orderly) {
+      await HostSandbox.sweep(this.#options, spec);
+      return;
+    }
+    await removeCgroup(cgroupName(spec.id));
+    await rm(spec.runDir, { recursive: true, force: true });
   }
 
-  /** Removes what a container left, whether its shim was there to help or not. */
-  static async sweep(spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
-    await removeCgroup(cgroupName(spec.id));
+  /** Removes what a container left whose shim is not there to help: its processes may live on. */
+  static async sweep(options: HostOptions, spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
+    const name = cgroupName(spec.id);
+    await killCgroup(name);
+    await removeCgroup(name);
+    await forgetInRuntimes(options.runtimeRoot, spec.id);
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
@@ -210,6 +219,15 @@ export class HostSandbox implements Sandbox {
       }
       throw error;
     }
+  }
+}
+
+/** A runtime that was not asked to delete a container would refuse its name for ever. */
+async function forgetInRuntimes(runtimeRoot: string, id: string): Promise<void> {
+  const runtimes = await readdir(runtimeRoot).catch(() => []);
+  for (const runtime of runtimes) {
+    const kept = await readdir(join(runtimeRoot, runtime)).catch(() => []);
+    for (const entry of kept.filter((candidate) => candidate.startsWith(id))) await rm(join(runtimeRoot, runtime, entry), { recursive: true, force: true });
   }
 }
 

@@ -19,6 +19,11 @@ import { GUEST_BRIDGE, type SharedVm, type SharedVms } from './shared-vms.ts';
 const REQUEST_MS = 120_000;
 const MNT_DETACH = 2;
 const CRUN = '/usr/bin/crun';
+/** In the run directory: the image's slot in the VM, and the agent's number of the init. */
+const PLACE = 'slot';
+/** A start under way in the guest comes to its end first. */
+const SWEEP_MS = 20_000;
+const SIGKILL = 9;
 
 export class HybridSandbox implements Sandbox {
   readonly #vms: SharedVms;
@@ -38,9 +43,9 @@ export class HybridSandbox implements Sandbox {
 
   static async adopt(vms: SharedVms, name: string, spec: ContainerSpec): Promise<HybridSandbox | undefined> {
     const vm = vms.running(name);
-    const slot = await readFileIfThere(join(spec.runDir, 'slot'));
-    if (vm === undefined || slot === undefined) return undefined;
-    vm.adoptImage((await spec.disk()).path, spec.id, Number(slot));
+    const place = await readPlace(spec.runDir);
+    if (vm === undefined || place === undefined) return undefined;
+    vm.adoptImage((await spec.disk()).path, spec.id, place.slot);
     const sandbox = new HybridSandbox(vms, vm, spec);
     vm.machine.shim.expectExit(spec.init.proc, spec.init.exitPath);
     await vm.machine.shim.refresh();
@@ -100,19 +105,25 @@ export class HybridSandbox implements Sandbox {
     const { machine } = this.#vm;
     if (machine.shim.alive) {
       await this.releaseProcess(this.#spec.init.proc);
-      const steps = [
-        this.#request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, this.#rootfs).add(Tag.FLAGS, MNT_DETACH)),
-        this.#request(FrameType.NET_DELETE, new FieldsBuilder().add(Tag.NETNS, this.#netns)),
-        this.#request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, this.#bundle)),
-      ];
-      await Promise.allSettled(steps);
+      await clearGuest(machine, this.#spec.id);
     }
     this.#vm.leaveImages(this.#spec.id);
     await rm(this.#spec.runDir, { recursive: true, force: true });
   }
 
+  /** Removes what a start left that its daemon did not see the end of: in the guest, which goes on, and on the host. */
+  static async sweep(vms: SharedVms, name: string, spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
+    const machine = vms.running(name)?.machine;
+    const place = await readPlace(spec.runDir);
+    if (machine !== undefined && place !== undefined) {
+      await endProcess(machine, place.proc);
+      await clearGuest(machine, spec.id);
+    }
+    await rm(spec.runDir, { recursive: true, force: true });
+  }
+
   get #bundle(): string {
-    return `/run/abode/bundles/${this.#spec.id}`;
+    return bundleOf(this.#spec.id);
   }
 
   get #rootfs(): string {
@@ -120,7 +131,7 @@ export class HybridSandbox implements Sandbox {
   }
 
   get #netns(): string {
-    return this.#spec.id.slice(0, 24);
+    return netnsOf(this.#spec.id);
   }
 
   #common(process: ProcessSpec, name: string): string[] {
@@ -148,7 +159,7 @@ export class HybridSandbox implements Sandbox {
     const spec = this.#spec;
     const image = (await spec.disk()).path;
     const lower = await this.#vm.mountImage(image, spec.id);
-    await writeFileAtomic(join(spec.runDir, 'slot'), String(this.#vm.slotOf(image)));
+    await writeFileAtomic(join(spec.runDir, PLACE), `${String(this.#vm.slotOf(image))} ${String(spec.init.proc)}`);
     const data = `${GUEST_DATA}/${spec.id}`;
     const mkdirs = [`${data}/upper`, `${data}/work`].map((path, index) => this.#request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, path).add(Tag.MODE, index === 0 ? 0o755 : 0o700)));
     const mount = { source: 'overlay', target: this.#rootfs, type: 'overlay', noatime: true, data: overlayOptions([lower], `${data}/upper`, `${data}/work`) };
@@ -213,5 +224,41 @@ export class HybridSandbox implements Sandbox {
       if (error instanceof AgentError && error.agentCode === 'gone') throw new AbodeError('unavailable', `the VM ${this.#vm.record.name} ended: ${this.#vm.machine.shim.reason}`, { cause: error });
       throw error;
     }
+  }
+}
+
+function bundleOf(id: string): string {
+  return `/run/abode/bundles/${id}`;
+}
+
+function netnsOf(id: string): string {
+  return id.slice(0, 24);
+}
+
+async function readPlace(runDir: string): Promise<{ slot: number; proc: number } | undefined> {
+  const text = await readFileIfThere(join(runDir, PLACE));
+  const [slot, proc] = text?.split(' ').map(Number) ?? [];
+  return slot === undefined || proc === undefined ? undefined : { slot, proc };
+}
+
+/** What a container that ended has in the guest, but its writable layer. */
+async function clearGuest(machine: SharedVm['machine'], id: string): Promise<void> {
+  await Promise.allSettled([
+    machine.request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, `${bundleOf(id)}/rootfs`).add(Tag.FLAGS, MNT_DETACH), 0, REQUEST_MS),
+    machine.request(FrameType.NET_DELETE, new FieldsBuilder().add(Tag.NETNS, netnsOf(id)), 0, REQUEST_MS),
+    machine.request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, bundleOf(id)), 0, REQUEST_MS),
+  ]);
+}
+
+async function endProcess(machine: SharedVm['machine'], proc: number): Promise<void> {
+  const end = Date.now() + SWEEP_MS;
+  while (machine.shim.alive && (await machine.shim.refresh()).has(proc)) {
+    if (Date.now() > end) throw new AbodeError('unavailable', `process ${String(proc)} in the VM did not end within ${String(SWEEP_MS)} ms`);
+    await machine.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, SIGKILL), proc, REQUEST_MS).catch(() => undefined);
+    const released = await machine.request(FrameType.RELEASE, undefined, proc, REQUEST_MS).then(
+      () => true,
+      () => false,
+    );
+    if (!released) await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -5,9 +5,10 @@ import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
 import { conflict, notFound } from '../../base/errors.ts';
 import { Exclusive } from '../../base/exclusive.ts';
+import { readFileIfThere, writeFileAtomic } from '../../base/files.ts';
 import { removeCgroup } from '../cgroup.ts';
 import { privateMemory } from '../process-memory.ts';
-import { Shim } from '../shim.ts';
+import { endShim, Shim } from '../shim.ts';
 import { padImageDisk } from './data-disk.ts';
 import { Machine } from './machine.ts';
 import { GUEST_DATA } from './prepare.ts';
@@ -46,6 +47,9 @@ const START_MS = 120_000;
 const STOP_MS = 10_000;
 /** What a slot holds that a former daemon filled and no container uses: no image has this path. */
 const UNKNOWN = '';
+
+/** In the VM's run directory: it was set up to its end. */
+const READY = 'ready';
 
 export const GUEST_BRIDGE = 'br0';
 const IMAGES = '/run/abode/images';
@@ -176,7 +180,10 @@ export class SharedVms {
   async adoptAll(): Promise<void> {
     await Promise.all(
       this.options.store.all().map(async (record) => {
-        const shim = await Shim.find(this.#runDir(record));
+        const runDir = this.#runDir(record);
+        // One whose start was cut short has no identity and no disk: it is nobody's yet.
+        if ((await readFileIfThere(join(runDir, READY))) === undefined) await endShim(runDir);
+        const shim = await Shim.find(runDir);
         if (shim === undefined) {
           await this.#sweep(record);
           return;
@@ -225,6 +232,7 @@ export class SharedVms {
         prepared: false,
       });
       await this.#setUp(record, machine);
+      await writeFileAtomic(join(runDir, READY), '');
     } catch (error) {
       await machine.shutDown(0);
       await this.#sweep(record);

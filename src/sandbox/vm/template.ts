@@ -158,7 +158,7 @@ export class Templates {
       };
       await machine.launch(plan);
       await machine.guest(BOOT_MS);
-      if (type.data === 'prepared') await prepare(machine);
+      if (type.data === 'prepared') await prepare(machine, type.network);
       // Not stopped before: the state would say "paused", and clones would wait to be continued. Saving stops it at its end.
       await machine.qmp('migrate-set-capabilities', { capabilities: [{ capability: 'x-ignore-shared', state: true }] });
       await machine.qmp('getfd', { fdname: 'state' }, [{ path: join(work, 'state'), flags: O_WRONLY | O_CREAT | O_TRUNC }]);
@@ -198,12 +198,14 @@ export class Templates {
 }
 
 /** The writable disk is mounted and one container half made, so that clones need not (docs/decisions/0007). */
-async function prepare(machine: Machine): Promise<void> {
+async function prepare(machine: Machine, network: boolean): Promise<void> {
   const mkdir = (name: string, mode: number): FieldsBuilder => new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${name}`).add(Tag.MODE, mode);
   await Promise.all([
     machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true }),
     machine.request(FrameType.MKDIR, mkdir('upper', 0o755)),
     machine.request(FrameType.MKDIR, mkdir('work', 0o700)),
+    // Up already, without an address: a clone only names it.
+    ...(network ? [machine.request(FrameType.NET_CONFIGURE, new FieldsBuilder().add(Tag.IFNAME, 'eth0'))] : []),
     machine.request(FrameType.PREPARE, prepareFields()),
   ]);
 }
