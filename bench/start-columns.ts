@@ -1,13 +1,13 @@
 /** The ways in which the benchmark runs `docker run`. */
-import type { ImageFacts } from "../src/docker-client/client.ts";
-import type { AbodeClient } from "../src/docker-client/abode-client.ts";
-import { startPodman } from "../src/compare/podman-service.ts";
-import { transferImage } from "../src/compare/transfer-image.ts";
-import { DockerClient } from "../src/docker-client/client.ts";
-import { startScratchDaemon, waitForPool } from "./abode-daemon.ts";
-import { findDockerd } from "./docker-daemon.ts";
+import type { ImageFacts } from '../src/docker-client/client.ts';
+import type { AbodeClient } from '../src/docker-client/abode-client.ts';
+import { startPodman } from '../src/compare/podman-service.ts';
+import { transferImage } from '../src/compare/transfer-image.ts';
+import { DockerClient } from '../src/docker-client/client.ts';
+import { startScratchDaemon, waitForPool } from './abode-daemon.ts';
+import { findDockerd } from './docker-daemon.ts';
 
-export const IMAGE = "abode/base";
+export const IMAGE = 'abode/base';
 
 export interface StartColumn {
   readonly name: string;
@@ -45,38 +45,21 @@ export async function prepareColumns(options: ColumnOptions): Promise<StartColum
   const { cleanUp, signal, pool } = options;
   const plain = await startScratchDaemon(0, cleanUp);
   const image = await plain.image(IMAGE, signal);
-  const columns: StartColumn[] = [
-    await peerColumn(
-      "dockerd",
-      await findDockerd(options.dockerSocket, cleanUp),
-      [],
-      plain,
-      image,
-      options,
-    ),
-  ];
-  columns.push(
-    await abodeColumn("container", plain, []),
-    await abodeColumn("vm", plain, ["--runtime", "vm"]),
-  );
-  const daemons = [{ daemon: "pool off", client: plain }];
+  const columns: StartColumn[] = [await peerColumn('dockerd', await findDockerd(options.dockerSocket, cleanUp), [], plain, image, options)];
+  columns.push(await abodeColumn('container', plain, []), await abodeColumn('vm', plain, ['--runtime', 'vm']));
+  const daemons = [{ daemon: 'pool off', client: plain }];
   if (pool > 0) {
     const pooled = await startScratchDaemon(pool, cleanUp);
     daemons.push({ daemon: `pool of ${String(pool)}`, client: pooled });
     columns.push({
-      ...(await abodeColumn("vm, pool", pooled, ["--runtime", "vm"])),
+      ...(await abodeColumn('vm, pool', pooled, ['--runtime', 'vm'])),
       settle: (within) => waitForPool(pooled, pool, within),
     });
   }
   if (options.podman) {
     const { socket, ulimits } = await startPodman(cleanUp, signal);
-    const flags = ulimits.flatMap(({ Name, Soft, Hard }) => [
-      "--ulimit",
-      `${Name}=${String(Soft)}:${String(Hard)}`,
-    ]);
-    columns.push(
-      await peerColumn("podman", new DockerClient(socket), flags, plain, image, options),
-    );
+    const flags = ulimits.flatMap(({ Name, Soft, Hard }) => ['--ulimit', `${Name}=${String(Soft)}:${String(Hard)}`]);
+    columns.push(await peerColumn('podman', new DockerClient(socket), flags, plain, image, options));
   }
   return {
     columns,
@@ -91,11 +74,7 @@ export async function prepareColumns(options: ColumnOptions): Promise<StartColum
   };
 }
 
-async function abodeColumn(
-  name: string,
-  client: AbodeClient,
-  flags: readonly string[],
-): Promise<StartColumn> {
+async function abodeColumn(name: string, client: AbodeClient, flags: readonly string[]): Promise<StartColumn> {
   const { version } = await client.version();
   return {
     name,

@@ -111,8 +111,12 @@ static void start_process(const struct frame *request)
 
 static struct timer power_off_timer;
 
+/* TERM was sent; what is left when the time is up, or all have ended, is killed with the machine's end. */
 static void power_off_now(struct timer *timer)
 {
+	for (struct proc *proc = proc_first(); proc; proc = proc->next)
+		if (proc_alive(proc) && proc->init)
+			(void)kill(proc->pid, SIGKILL);
 	(void)timer;
 	connection_flush(&link_connection);
 	if (on_virtio)
@@ -219,6 +223,17 @@ static void on_close(struct connection *connection, const struct error *err)
 		loop_stop();
 }
 
+/* While shutting down: nothing runs any more, so there is nothing to wait for. */
+static void check_ended(void)
+{
+	if (!power_off_timer.due_ms)
+		return;
+	for (struct proc *proc = proc_first(); proc; proc = proc->next)
+		if (proc->state == PROC_RUNNING && proc->init)
+			return;
+	loop_arm(&power_off_timer, 0);
+}
+
 static void signalled(struct watch *watch, uint32_t events)
 {
 	(void)events;
@@ -226,6 +241,7 @@ static void signalled(struct watch *watch, uint32_t events)
 	while (read(watch->fd, &info, sizeof info) == sizeof info)
 		if (info.ssi_signo == SIGCHLD)
 			children_reap();
+	check_ended();
 }
 
 static int connect_to(const char *path)

@@ -132,7 +132,14 @@ export class AgentConnection extends EventEmitter<Events> {
     this.#waiting.delete(frame.request);
     const fields = Fields.parse(frame.payload);
     if (frame.type === FrameType.OK) waiting.resolve(fields);
-    else waiting.reject(new AgentError(fields.string(Tag.CODE) ?? 'unknown', fields.string(Tag.MESSAGE) ?? 'the agent gave no reason', fields.number(Tag.ERRNO) ?? 0));
+    else
+      waiting.reject(
+        new AgentError(
+          fields.string(Tag.CODE) ?? 'unknown',
+          fields.string(Tag.MESSAGE) ?? 'the agent gave no reason',
+          fields.number(Tag.ERRNO) ?? 0,
+        ),
+      );
   }
 
   #end(): void {

@@ -2,12 +2,38 @@
 import { AbodeError } from '../base/errors.ts';
 
 export const FrameType = {
-  HELLO: 0x01, OK: 0x02, ERROR: 0x03,
-  MOUNT: 0x10, UMOUNT: 0x11, WRITE_FILE: 0x12, MKDIR: 0x13, REMOVE: 0x14, RESOLVE_USER: 0x15, IDENTITY: 0x16,
-  NET_VETH: 0x18, NET_LOOPBACK: 0x19, NET_CONFIGURE: 0x1a, NET_BRIDGE: 0x1b, NET_DELETE: 0x1c,
-  START_RUNTIME: 0x20, START_PROCESS: 0x21, SIGNAL: 0x22, RESIZE: 0x23, ATTACH: 0x24, STATE: 0x25, RELEASE: 0x26, PREPARE: 0x27,
-  DATA: 0x30, EOF: 0x31, ACK: 0x32, EXIT: 0x33, SANDBOX_EXIT: 0x34,
-  VM_START: 0x40, QMP: 0x41, SHUTDOWN: 0x42, GUEST: 0x43,
+  HELLO: 0x01,
+  OK: 0x02,
+  ERROR: 0x03,
+  MOUNT: 0x10,
+  UMOUNT: 0x11,
+  WRITE_FILE: 0x12,
+  MKDIR: 0x13,
+  REMOVE: 0x14,
+  RESOLVE_USER: 0x15,
+  IDENTITY: 0x16,
+  NET_VETH: 0x18,
+  NET_LOOPBACK: 0x19,
+  NET_CONFIGURE: 0x1a,
+  NET_BRIDGE: 0x1b,
+  NET_DELETE: 0x1c,
+  START_RUNTIME: 0x20,
+  START_PROCESS: 0x21,
+  SIGNAL: 0x22,
+  RESIZE: 0x23,
+  ATTACH: 0x24,
+  STATE: 0x25,
+  RELEASE: 0x26,
+  PREPARE: 0x27,
+  DATA: 0x30,
+  EOF: 0x31,
+  ACK: 0x32,
+  EXIT: 0x33,
+  SANDBOX_EXIT: 0x34,
+  VM_START: 0x40,
+  QMP: 0x41,
+  SHUTDOWN: 0x42,
+  GUEST: 0x43,
 } as const;
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];
@@ -33,7 +59,8 @@ export const MAX_DATA = 32_768;
 
 export function encodeFrame(frame: Partial<Frame> & { type: number }): Buffer {
   const payload = frame.payload ?? Buffer.alloc(0);
-  if (payload.length > MAX_PAYLOAD) throw new AbodeError('invalid', 'request too large for the agent: arguments, environment and options together exceed 1 MiB');
+  if (payload.length > MAX_PAYLOAD)
+    throw new AbodeError('invalid', 'request too large for the agent: arguments, environment and options together exceed 1 MiB');
   const data = Buffer.allocUnsafe(HEADER + payload.length);
   data.writeUInt32LE(payload.length, 0);
   data.writeUInt8(VERSION, 4);
@@ -58,7 +85,8 @@ export class FrameDecoder {
     while (this.#length >= HEADER) {
       const data = this.#joined();
       const size = data.readUInt32LE(0);
-      if (data.readUInt8(4) !== VERSION) throw new AbodeError('internal', `agent protocol: version ${String(data.readUInt8(4))}, expected ${String(VERSION)}`);
+      if (data.readUInt8(4) !== VERSION)
+        throw new AbodeError('internal', `agent protocol: version ${String(data.readUInt8(4))}, expected ${String(VERSION)}`);
       if (size > MAX_PAYLOAD) throw new AbodeError('internal', `agent protocol: a frame of ${String(size)} bytes`);
       if (this.#length < HEADER + size) return;
       this.#pending = [data.subarray(HEADER + size)];

@@ -1,17 +1,17 @@
 /** Lengths of time as Docker prints and reads them. */
-import { invalid } from "../base/errors.ts";
+import { invalid } from '../base/errors.ts';
 
 /** "5 minutes", "About an hour": the words of `docker ps`. */
 export function describeDuration(ms: number): string {
   const seconds = Math.floor(ms / 1000);
-  if (seconds < 1) return "Less than a second";
-  if (seconds === 1) return "1 second";
+  if (seconds < 1) return 'Less than a second';
+  if (seconds === 1) return '1 second';
   if (seconds < 60) return `${String(seconds)} seconds`;
   const minutes = Math.floor(seconds / 60);
-  if (minutes === 1) return "About a minute";
+  if (minutes === 1) return 'About a minute';
   if (minutes < 60) return `${String(minutes)} minutes`;
   const hours = Math.round(seconds / 3600);
-  if (hours === 1) return "About an hour";
+  if (hours === 1) return 'About an hour';
   if (hours < 48) return `${String(hours)} hours`;
   const days = Math.floor(hours / 24);
   if (days < 14) return `${String(days)} days`;
@@ -27,12 +27,10 @@ export function parseMoment(text: string, now: number): number {
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text) * 1000;
   if (/^(\d+(\.\d+)?(ms|s|m|h))+$/.test(text)) {
     let ago = 0;
-    for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g))
-      ago += Number(amount) * (UNITS[unit ?? ""] ?? 0);
+    for (const [, amount, unit] of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)) ago += Number(amount) * (UNITS[unit ?? ''] ?? 0);
     return now - ago;
   }
   const date = Date.parse(text);
-  if (Number.isNaN(date))
-    throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
+  if (Number.isNaN(date)) throw invalid(`failed to parse value as time or duration: ${JSON.stringify(text)}`);
   return date;
 }

@@ -1,8 +1,8 @@
 /** Test code: an engine and an image store in memory, whose containers know a few commands. */
-import { createHash, randomBytes } from "node:crypto";
-import { once } from "node:events";
-import { PassThrough, Readable } from "node:stream";
-import { AbodeError, conflict, invalid, notFound } from "../base/errors.ts";
+import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { PassThrough, Readable } from 'node:stream';
+import { AbodeError, conflict, invalid, notFound } from '../base/errors.ts';
 import type {
   AttachOptions,
   Attachment,
@@ -19,9 +19,9 @@ import type {
   SystemFacts,
   WaitCondition,
   WaitResult,
-} from "../engine/api.ts";
-import type { ContainerRecord, ExecRecord, VmRecord } from "../engine/record.ts";
-import type { ImageDisk, ImageRecord, Images, Progress } from "../images/api.ts";
+} from '../engine/api.ts';
+import type { ContainerRecord, ExecRecord, VmRecord } from '../engine/record.ts';
+import type { ImageDisk, ImageRecord, Images, Progress } from '../images/api.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -46,22 +46,21 @@ class FakeProcess {
   async run(command: readonly string[]): Promise<void> {
     const [name, ...args] = command;
     let code = 0;
-    if (name === "echo") await this.print("stdout", `${args.join(" ")}\n`);
-    else if (name === "both") {
-      await this.print("stdout", "out\n");
-      await this.print("stderr", "err\n");
-    } else if (name === "fail") code = Number(args[0]);
-    else if (name === "fill") {
-      const block = Buffer.alloc(65_536, "x");
+    if (name === 'echo') await this.print('stdout', `${args.join(' ')}\n`);
+    else if (name === 'both') {
+      await this.print('stdout', 'out\n');
+      await this.print('stderr', 'err\n');
+    } else if (name === 'fail') code = Number(args[0]);
+    else if (name === 'fill') {
+      const block = Buffer.alloc(65_536, 'x');
       for (let left = Number(args[0]); left > 0; left -= block.length)
-        await this.print("stdout", block.subarray(0, Math.min(left, block.length)));
-    } else if (name === "cat")
-      for await (const data of this.input) await this.print("stdout", data as Buffer);
-    else if (name === "count") {
+        await this.print('stdout', block.subarray(0, Math.min(left, block.length)));
+    } else if (name === 'cat') for await (const data of this.input) await this.print('stdout', data as Buffer);
+    else if (name === 'count') {
       let total = 0;
       for await (const data of this.input) total += (data as Buffer).length;
-      await this.print("stdout", `${String(total)}\n`);
-    } else if (name === "sleep") code = await this.exited;
+      await this.print('stdout', `${String(total)}\n`);
+    } else if (name === 'sleep') code = await this.exited;
     await this.end(code);
   }
 
@@ -70,11 +69,10 @@ class FakeProcess {
     this.#exit(code);
   }
 
-  async print(stream: OutputChunk["stream"], data: string | Buffer): Promise<void> {
-    const chunk = { stream: this.tty ? "stdout" : stream, data: Buffer.from(data) } as const;
+  async print(stream: OutputChunk['stream'], data: string | Buffer): Promise<void> {
+    const chunk = { stream: this.tty ? 'stdout' : stream, data: Buffer.from(data) } as const;
     this.written += chunk.data.length;
-    if (this.logged.length < 1000)
-      this.logged.push({ ...chunk, time: new Date().toISOString().replace("Z", "000000Z") });
+    if (this.logged.length < 1000) this.logged.push({ ...chunk, time: new Date().toISOString().replace('Z', '000000Z') });
     for (const reader of this.#readers) await reader(chunk);
   }
 
@@ -83,12 +81,7 @@ class FakeProcess {
     if (logs) for (const entry of this.logged) pipe.write(entry);
     const reader = async (chunk: OutputChunk | undefined): Promise<void> => {
       if (chunk === undefined) pipe.end();
-      else if (
-        (chunk.stream === "stdout" ? stdout : stderr) &&
-        !pipe.destroyed &&
-        !pipe.write(chunk)
-      )
-        await ready(pipe);
+      else if ((chunk.stream === 'stdout' ? stdout : stderr) && !pipe.destroyed && !pipe.write(chunk)) await ready(pipe);
     };
     if (stream) this.#readers.add(reader);
     else pipe.end();
@@ -100,7 +93,7 @@ class FakeProcess {
       tty: this.tty,
       output: readUntilClosed(pipe),
       write: async (data) => {
-        if (stdin && !this.input.write(data)) await once(this.input, "drain");
+        if (stdin && !this.input.write(data)) await once(this.input, 'drain');
       },
       endInput: () => {
         this.inputEnded = true;
@@ -114,10 +107,10 @@ class FakeProcess {
 function ready(pipe: PassThrough): Promise<void> {
   return new Promise((resolve) => {
     const go = (): void => {
-      pipe.off("drain", go).off("close", go);
+      pipe.off('drain', go).off('close', go);
       resolve();
     };
-    pipe.on("drain", go).on("close", go);
+    pipe.on('drain', go).on('close', go);
   });
 }
 
@@ -146,7 +139,7 @@ export class FakeEngine implements ContainerEngine {
 
   async create(request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
     const image = this.#images.get(request.config.Image);
-    const id = randomBytes(32).toString("hex");
+    const id = randomBytes(32).toString('hex');
     const name = request.name ?? `fake_${id.slice(0, 6)}`;
     const taken = [...this.containers.values()].find((record) => record.name === name);
     if (taken !== undefined) {
@@ -154,11 +147,8 @@ export class FakeEngine implements ContainerEngine {
         `Conflict. The container name "/${name}" is already in use by container "${taken.id}". You have to remove (or rename) that container to be able to reuse that name.`,
       );
     }
-    const command = [
-      ...(request.config.Entrypoint ?? []),
-      ...(request.config.Cmd ?? image.config.Cmd ?? []),
-    ];
-    if (command.length === 0) throw invalid("no command specified");
+    const command = [...(request.config.Entrypoint ?? []), ...(request.config.Cmd ?? image.config.Cmd ?? [])];
+    if (command.length === 0) throw invalid('no command specified');
     this.created.push(request);
     this.containers.set(id, {
       id,
@@ -167,47 +157,40 @@ export class FakeEngine implements ContainerEngine {
       imageId: image.id,
       imageReference: request.config.Image,
       isolation:
-        request.host.Runtime?.startsWith("vm:") === true
-          ? { kind: "hybrid", vm: request.host.Runtime.slice(3) }
-          : { kind: "container", runtime: "crun" },
+        request.host.Runtime?.startsWith('vm:') === true
+          ? { kind: 'hybrid', vm: request.host.Runtime.slice(3) }
+          : { kind: 'container', runtime: 'crun' },
       config: { Hostname: id.slice(0, 12), ...request.config, Env: request.config.Env ?? [] },
       host: request.host,
       command,
-      state: { status: "created" },
+      state: { status: 'created' },
       restartCount: 0,
       proc: 1,
       stopRequested: false,
       removing: false,
     });
     this.processes.set(id, new FakeProcess(request.config.Tty ?? false));
-    this.#emit("create", id);
+    this.#emit('create', id);
     return { id, warnings: [] };
   }
 
   get(reference: string): Mutable<ContainerRecord> {
-    const name = reference.replace(/^\//, "");
-    const found = [...this.containers.values()].filter(
-      (record) => record.name === name || record.id.startsWith(reference),
-    );
-    if (found[0] === undefined || reference === "")
-      throw notFound(`No such container: ${reference}`);
-    return found[0];
+    const name = reference.replace(/^\//, '');
+    const found = [...this.containers.values()].find((record) => record.name === name || record.id.startsWith(reference));
+    if (found === undefined || reference === '') throw notFound(`No such container: ${reference}`);
+    return found;
   }
 
   list(filter: ListFilter): ContainerRecord[] {
-    const records = [...this.containers.values()]
-      .filter(({ state }) => filter.all || state.status === "running")
-      .toReversed();
-    const names = filter.filters["name"];
-    const labels = filter.filters["label"];
+    const records = [...this.containers.values()].filter(({ state }) => filter.all || state.status === 'running').toReversed();
+    const names = filter.filters['name'];
+    const labels = filter.filters['label'];
     return records
       .filter(({ name }) => names?.some((part) => name.includes(part)) ?? true)
       .filter(
         ({ config }) =>
           labels?.every((label) =>
-            Object.entries(config.Labels ?? {}).some(
-              ([key, value]) => label === key || label === `${key}=${value}`,
-            ),
+            Object.entries(config.Labels ?? {}).some(([key, value]) => label === key || label === `${key}=${value}`),
           ) ?? true,
       )
       .slice(0, filter.limit ?? records.length);
@@ -215,43 +198,42 @@ export class FakeEngine implements ContainerEngine {
 
   async start(reference: string): Promise<void> {
     const record = this.get(reference);
-    if (record.state.status === "running") throw new AbodeError("not-modified", "already running");
-    if (record.command[0] === "nonsense")
-      throw invalid('failed to create task: exec: "nonsense": executable file not found in $PATH');
+    if (record.state.status === 'running') throw new AbodeError('not-modified', 'already running');
+    if (record.command[0] === 'nonsense') throw invalid('failed to create task: exec: "nonsense": executable file not found in $PATH');
     const startedAt = new Date().toISOString();
-    record.state = { status: "running", pid: 4242, startedAt, paused: false };
+    record.state = { status: 'running', pid: 4242, startedAt, paused: false };
     record.network = {
-      network: "bridge",
-      address: "10.88.0.2",
+      network: 'bridge',
+      address: '10.88.0.2',
       prefixLength: 16,
-      gateway: "10.88.0.1",
-      mac: "02:42:0a:58:00:02",
+      gateway: '10.88.0.1',
+      mac: '02:42:0a:58:00:02',
     };
     const process = this.#process(record.id);
     void process.exited.then((exitCode) => {
       record.state = {
-        status: "exited",
+        status: 'exited',
         startedAt,
         finishedAt: new Date().toISOString(),
         exitCode,
         oomKilled: false,
-        error: "",
+        error: '',
       };
       delete record.network;
       const next = new FakeProcess(record.config.Tty ?? false);
       next.logged.push(...process.logged);
       this.processes.set(record.id, next);
-      this.#emit("die", record.id, { exitCode: String(exitCode) });
+      this.#emit('die', record.id, { exitCode: String(exitCode) });
       if (record.host.AutoRemove === true) void this.remove(record.id, { force: true });
     });
-    this.#emit("start", record.id);
+    this.#emit('start', record.id);
     setTimeout(() => void process.run(record.command), 5);
   }
 
   async stop(reference: string, options: { signal?: string; timeout?: number }): Promise<void> {
     this.calls.push(`stop ${JSON.stringify(options)}`);
     const record = this.get(reference);
-    if (record.state.status !== "running") throw new AbodeError("not-modified", "not running");
+    if (record.state.status !== 'running') throw new AbodeError('not-modified', 'not running');
     const process = this.#process(record.id);
     await process.end(137);
     await process.exited;
@@ -259,16 +241,15 @@ export class FakeEngine implements ContainerEngine {
 
   async restart(reference: string, options: { signal?: string; timeout?: number }): Promise<void> {
     const record = this.get(reference);
-    if (record.state.status === "running") await this.stop(reference, options);
+    if (record.state.status === 'running') await this.stop(reference, options);
     await this.start(reference);
   }
 
   async kill(reference: string, signal: string): Promise<void> {
     this.calls.push(`kill ${signal}`);
     const record = this.get(reference);
-    if (signal === "FOO") throw invalid(`invalid signal: ${signal}`);
-    if (record.state.status !== "running")
-      throw conflict(`cannot kill container: ${reference}: container ${record.id} is not running`);
+    if (signal === 'FOO') throw invalid(`invalid signal: ${signal}`);
+    if (record.state.status !== 'running') throw conflict(`cannot kill container: ${reference}: container ${record.id} is not running`);
     await this.#process(record.id).end(137);
   }
 
@@ -286,24 +267,18 @@ export class FakeEngine implements ContainerEngine {
 
   async remove(reference: string, options: { force: boolean }): Promise<void> {
     const record = this.get(reference);
-    if (record.state.status === "running" && !options.force) {
-      throw conflict(
-        `cannot remove container "/${record.name}": container is running: stop the container before removing or force remove`,
-      );
+    if (record.state.status === 'running' && !options.force) {
+      throw conflict(`cannot remove container "/${record.name}": container is running: stop the container before removing or force remove`);
     }
     this.containers.delete(record.id);
-    this.#emit("destroy", record.id);
+    this.#emit('destroy', record.id);
   }
 
-  async wait(
-    reference: string,
-    condition: WaitCondition,
-    signal: AbortSignal,
-  ): Promise<{ result: Promise<WaitResult> }> {
+  async wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }> {
     const record = this.get(reference);
     this.calls.push(`wait ${condition}`);
-    signal.addEventListener("abort", () => this.calls.push("wait aborted"));
-    if (condition === "not-running" && record.state.status === "exited")
+    signal.addEventListener('abort', () => void this.calls.push('wait aborted'));
+    if (condition === 'not-running' && record.state.status === 'exited')
       return { result: Promise.resolve({ exitCode: record.state.exitCode }) };
     return {
       result: this.#process(record.id)
@@ -316,17 +291,10 @@ export class FakeEngine implements ContainerEngine {
     const process = this.#process(this.get(reference).id);
     this.calls.push(`logs ${JSON.stringify({ ...options, signal: undefined })}`);
     return (async function* () {
-      const wanted = process.logged.filter(({ stream }) =>
-        stream === "stdout" ? options.stdout : options.stderr,
-      );
-      yield* options.tail === undefined
-        ? wanted
-        : wanted.slice(Math.max(0, wanted.length - options.tail));
+      const wanted = process.logged.filter(({ stream }) => (stream === 'stdout' ? options.stdout : options.stderr));
+      yield* options.tail === undefined ? wanted : wanted.slice(Math.max(0, wanted.length - options.tail));
       if (options.follow) {
-        await Promise.race([
-          process.exited,
-          new Promise((resolve) => options.signal.addEventListener("abort", resolve)),
-        ]);
+        await Promise.race([process.exited, new Promise((resolve) => options.signal.addEventListener('abort', resolve))]);
         yield* process.logged.slice(wanted.length);
       }
     })();
@@ -350,8 +318,8 @@ export class FakeEngine implements ContainerEngine {
 
   async createExec(reference: string, request: ExecRequest): Promise<string> {
     const record = this.get(reference);
-    if (record.state.status !== "running") throw conflict(`container ${record.id} is not running`);
-    const id = randomBytes(32).toString("hex");
+    if (record.state.status !== 'running') throw conflict(`container ${record.id} is not running`);
+    const id = randomBytes(32).toString('hex');
     this.execs.set(id, {
       id,
       containerId: record.id,
@@ -370,14 +338,11 @@ export class FakeEngine implements ContainerEngine {
     return exec;
   }
 
-  async startExec(
-    id: string,
-    options: { detach: boolean; rows?: number; columns?: number },
-  ): Promise<Attachment | undefined> {
+  async startExec(id: string, options: { detach: boolean; rows?: number; columns?: number }): Promise<Attachment | undefined> {
     const exec = this.getExec(id);
     this.calls.push(`startExec ${JSON.stringify(options)}`);
     if (exec.running || exec.exitCode !== null) throw conflict(`exec ${id} has already run`);
-    if (exec.command[0] === "nonsense") {
+    if (exec.command[0] === 'nonsense') {
       exec.exitCode = 127;
       throw invalid('exec failed: "nonsense": executable file not found in $PATH');
     }
@@ -408,13 +373,13 @@ export class FakeEngine implements ContainerEngine {
   async createVm(request: { name: string; cpus?: number; memory?: number }): Promise<VmRecord> {
     const vm: VmRecord = {
       name: request.name,
-      id: randomBytes(32).toString("hex"),
+      id: randomBytes(32).toString('hex'),
       cpus: request.cpus ?? 1,
       memory: request.memory ?? 512 << 20,
       createdAt: new Date().toISOString(),
-      state: "running",
+      state: 'running',
       containers: [],
-      accelerator: "tcg",
+      accelerator: 'tcg',
     };
     this.vms.set(vm.name, vm);
     return vm;
@@ -439,10 +404,9 @@ export class FakeEngine implements ContainerEngine {
     const pipe = new PassThrough({ objectMode: true });
     const listener = (event: EngineEvent): void => void pipe.write(event);
     this.#listeners.add(listener);
-    query.signal.addEventListener("abort", () => pipe.end());
+    query.signal.addEventListener('abort', () => pipe.end());
     try {
-      if (query.since !== undefined)
-        for (const event of this.history) if (event.timeNano >= query.since) yield event;
+      if (query.since !== undefined) for (const event of this.history) if (event.timeNano >= query.since) yield event;
       if (query.until !== undefined && query.until <= BigInt(Date.now()) * 1_000_000n) return;
       for await (const event of pipe) yield event as EngineEvent;
     } finally {
@@ -452,12 +416,12 @@ export class FakeEngine implements ContainerEngine {
 
   async facts(): Promise<SystemFacts> {
     return {
-      accelerator: "tcg",
-      runtimes: ["crun", "runc", "vm"],
-      defaultRuntime: "crun",
-      kernel: "6.18.0",
-      cgroupVersion: "1",
-      cgroupDriver: "cgroupfs",
+      accelerator: 'tcg',
+      runtimes: ['crun', 'runc', 'vm'],
+      defaultRuntime: 'crun',
+      kernel: '6.18.0',
+      cgroupVersion: '1',
+      cgroupDriver: 'cgroupfs',
       templateBytes: 1000,
       poolBytes: 0,
       poolSize: 0,
@@ -466,24 +430,24 @@ export class FakeEngine implements ContainerEngine {
 
   #process(id: string): FakeProcess {
     const process = this.processes.get(id);
-    if (process === undefined) throw new AbodeError("internal", `no process of ${id}`);
+    if (process === undefined) throw new AbodeError('internal', `no process of ${id}`);
     return process;
   }
 
   #setPaused(reference: string, paused: boolean): void {
     const record = this.get(reference);
-    if (record.state.status !== "running") throw conflict(`container ${record.id} is not running`);
+    if (record.state.status !== 'running') throw conflict(`container ${record.id} is not running`);
     record.state = { ...record.state, paused };
   }
 
   #emit(action: string, id: string, attributes: Record<string, string> = {}): void {
     const record = this.containers.get(id);
     const event: EngineEvent = {
-      type: "container",
+      type: 'container',
       action,
       id,
       timeNano: BigInt(Date.now()) * 1_000_000n + 123n,
-      attributes: { image: record?.imageReference ?? "", name: record?.name ?? "", ...attributes },
+      attributes: { image: record?.imageReference ?? '', name: record?.name ?? '', ...attributes },
     };
     this.history.push(event);
     for (const listener of this.#listeners) listener(event);
@@ -496,19 +460,19 @@ export class FakeImages implements Images {
 
   add(reference: string): ImageRecord {
     const record: ImageRecord = {
-      id: `sha256:${createHash("sha256").update(reference).digest("hex")}`,
+      id: `sha256:${createHash('sha256').update(reference).digest('hex')}`,
       references: [reference],
-      config: { Cmd: ["echo", "default"], Env: ["PATH=/bin"] },
-      created: "2026-01-02T03:04:05Z",
-      author: "",
-      architecture: "amd64",
-      os: "linux",
-      diffIds: [`sha256:${"1".repeat(64)}`],
-      chainIds: [`sha256:${"1".repeat(64)}`],
-      history: [{ created: "2026-01-02T03:04:05Z", created_by: "ADD rootfs" }],
+      config: { Cmd: ['echo', 'default'], Env: ['PATH=/bin'] },
+      created: '2026-01-02T03:04:05Z',
+      author: '',
+      architecture: 'amd64',
+      os: 'linux',
+      diffIds: [`sha256:${'1'.repeat(64)}`],
+      chainIds: [`sha256:${'1'.repeat(64)}`],
+      history: [{ created: '2026-01-02T03:04:05Z', created_by: 'ADD rootfs' }],
       size: 12_345,
-      comment: "",
-      variant: "",
+      comment: '',
+      variant: '',
       layerSizes: [12_345],
     };
     this.records.push(record);
@@ -517,23 +481,20 @@ export class FakeImages implements Images {
 
   async *load(archive: Readable): AsyncIterable<Progress> {
     for await (const chunk of archive) this.received += (chunk as Buffer).length;
-    yield { status: "Loading layer", id: "abc", progressDetail: { current: 1, total: 2 } };
-    if (this.received < 100) throw invalid("invalid tar header");
-    this.add("loaded:1");
-    yield { stream: "Loaded image: loaded:1\n" };
+    yield { status: 'Loading layer', id: 'abc', progressDetail: { current: 1, total: 2 } };
+    if (this.received < 100) throw invalid('invalid tar header');
+    this.add('loaded:1');
+    yield { stream: 'Loaded image: loaded:1\n' };
   }
 
-  async import(
-    archive: Readable,
-    options: { reference?: string; message?: string; changes: readonly string[] },
-  ): Promise<ImageRecord> {
+  async import(archive: Readable, options: { reference?: string; message?: string; changes: readonly string[] }): Promise<ImageRecord> {
     for await (const chunk of archive) this.received += (chunk as Buffer).length;
     return this.add(options.reference ?? `untagged${String(this.received)}:latest`);
   }
 
   async save(references: readonly string[]): Promise<Readable> {
     for (const reference of references) this.get(reference);
-    return Readable.from([Buffer.alloc(1 << 20, "s"), Buffer.alloc(17, "s")]);
+    return Readable.from([Buffer.alloc(1 << 20, 's'), Buffer.alloc(17, 's')]);
   }
 
   list(): ImageRecord[] {
@@ -542,19 +503,13 @@ export class FakeImages implements Images {
 
   get(reference: string): Mutable<ImageRecord> {
     const record = this.find(reference);
-    if (record === undefined)
-      throw notFound(
-        `No such image: ${reference.includes(":") ? reference : `${reference}:latest`}`,
-      );
+    if (record === undefined) throw notFound(`No such image: ${reference.includes(':') ? reference : `${reference}:latest`}`);
     return record;
   }
 
   find(reference: string): Mutable<ImageRecord> | undefined {
-    const name = reference.includes(":") ? reference : `${reference}:latest`;
-    return this.records.find(
-      ({ references, id }) =>
-        references.includes(name) || id === reference || id.startsWith(`sha256:${reference}`),
-    );
+    const name = reference.includes(':') ? reference : `${reference}:latest`;
+    return this.records.find(({ references, id }) => references.includes(name) || id === reference || id.startsWith(`sha256:${reference}`));
   }
 
   tag(reference: string, repository: string, tag: string): ImageRecord {
@@ -585,7 +540,7 @@ export class FakeImages implements Images {
   }
 
   async disk(): Promise<ImageDisk> {
-    return { path: "/none", bytes: 0 };
+    return { path: '/none', bytes: 0 };
   }
 
   diskSize(): number | undefined {
@@ -593,6 +548,6 @@ export class FakeImages implements Images {
   }
 
   async ensureBase(): Promise<void> {
-    this.add("abode/base:latest");
+    this.add('abode/base:latest');
   }
 }

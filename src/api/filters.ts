@@ -1,7 +1,7 @@
 /** Docker's `filters` parameter: a JSON object of lists, or, from old clients, of objects whose keys are the values. */
-import { invalid } from "../base/errors.ts";
-import { explainJson } from "./json.ts";
-import { type Parameter, first } from "./query.ts";
+import { invalid } from '../base/errors.ts';
+import { explainJson } from './json.ts';
+import { type Parameter, first } from './query.ts';
 
 export type Filters = Readonly<Record<string, readonly string[]>>;
 
@@ -25,20 +25,19 @@ function parseObject(text: string): object {
     throw invalid(`invalid filter: ${explainJson(error, text)}`);
   }
   if (value === null) return {};
-  if (typeof value !== "object" || Array.isArray(value))
-    throw invalid("invalid filter: not an object of lists");
+  if (typeof value !== 'object' || Array.isArray(value)) throw invalid('invalid filter: not an object of lists');
   return value;
 }
 
 function valuesOf(value: unknown): string[] {
   if (value === null) return [];
-  if (Array.isArray(value) && value.every((entry) => typeof entry === "string")) return value;
-  if (typeof value === "object" && !Array.isArray(value)) {
+  if (Array.isArray(value) && value.every((entry) => typeof entry === 'string')) return value;
+  if (typeof value === 'object' && !Array.isArray(value)) {
     return Object.entries(value)
       .filter(([, on]) => on === true)
       .map(([name]) => name);
   }
-  throw invalid("invalid filter: each key takes a list of strings");
+  throw invalid('invalid filter: each key takes a list of strings');
 }
 
 /** The one boolean of a filter such as `dangling`. */
@@ -47,8 +46,8 @@ export function filterFlag(filters: Filters, key: string, missing: boolean): boo
   if (values === undefined) return missing;
   const [value] = values;
   if (values.length === 1 && value !== undefined) {
-    if (["1", "true", "True", "TRUE", "t", "T"].includes(value)) return true;
-    if (["0", "false", "False", "FALSE", "f", "F"].includes(value)) return false;
+    if (['1', 'true', 'True', 'TRUE', 't', 'T'].includes(value)) return true;
+    if (['0', 'false', 'False', 'FALSE', 'f', 'F'].includes(value)) return false;
   }
-  throw invalid(`invalid filter '${key}=[${values.join(" ")}]'`);
+  throw invalid(`invalid filter '${key}=[${values.join(' ')}]'`);
 }

@@ -1,49 +1,50 @@
 /** Every route, in the scope that reads its body: JSON, or the bytes as they come. */
-import { routeFacts } from "./abode/facts.ts";
-import { routeMemory } from "./abode/memory.ts";
-import { routeVms } from "./abode/vms.ts";
-import { acceptBytes, acceptJson } from "./body.ts";
-import { routeAttach } from "./containers/attach.ts";
-import { routeCreate } from "./containers/create.ts";
-import { routeInspect } from "./containers/inspect.ts";
-import { routeKill } from "./containers/kill.ts";
-import { routeList } from "./containers/list.ts";
-import { routeLogs } from "./containers/logs.ts";
-import { routePause } from "./containers/pause.ts";
-import { routePrune } from "./containers/prune.ts";
-import { routeRemove } from "./containers/remove.ts";
-import { routeRename } from "./containers/rename.ts";
-import { routeResize } from "./containers/resize.ts";
-import { routeRestart } from "./containers/restart.ts";
-import { routeStart } from "./containers/start.ts";
-import { routeStop } from "./containers/stop.ts";
-import { routeUnpause } from "./containers/unpause.ts";
-import { routeWait } from "./containers/wait.ts";
-import type { Api, ApiContext } from "./context.ts";
-import { routeExecCreate } from "./exec/create.ts";
-import { routeExecInspect } from "./exec/inspect.ts";
-import { routeExecResize } from "./exec/resize.ts";
-import { routeExecStart } from "./exec/start.ts";
-import { routeImageCreate } from "./images/create.ts";
-import { routeHistory } from "./images/history.ts";
-import { routeImageInspect } from "./images/inspect.ts";
-import { routeImageList } from "./images/list.ts";
-import { routeLoad } from "./images/load.ts";
-import { routeImagePrune } from "./images/prune.ts";
-import { routeImageRemove } from "./images/remove.ts";
-import { routeSave } from "./images/save.ts";
-import { routeTag } from "./images/tag.ts";
-import { routeNetworkInspect } from "./networks/inspect.ts";
-import { routeNetworkList } from "./networks/list.ts";
-import { refuseSwarm } from "./swarm.ts";
-import { routeAuth } from "./system/auth.ts";
-import { routeDiskUsage } from "./system/disk-usage.ts";
-import { routeEvents } from "./system/events.ts";
-import { routeInfo } from "./system/info.ts";
-import { routePing } from "./system/ping.ts";
-import { routeVersion } from "./system/version.ts";
-import { refuseUnsupported } from "./unsupported.ts";
-import { routeVolumes } from "./volumes/list.ts";
+import { routeFacts } from './abode/facts.ts';
+import { routeImageSizes } from './abode/image-sizes.ts';
+import { routeMemory } from './abode/memory.ts';
+import { routeVms } from './abode/vms.ts';
+import { acceptBytes, acceptJson } from './body.ts';
+import { routeAttach } from './containers/attach.ts';
+import { routeCreate } from './containers/create.ts';
+import { routeInspect } from './containers/inspect.ts';
+import { routeKill } from './containers/kill.ts';
+import { routeList } from './containers/list.ts';
+import { routeLogs } from './containers/logs.ts';
+import { routePause } from './containers/pause.ts';
+import { routePrune } from './containers/prune.ts';
+import { routeRemove } from './containers/remove.ts';
+import { routeRename } from './containers/rename.ts';
+import { routeResize } from './containers/resize.ts';
+import { routeRestart } from './containers/restart.ts';
+import { routeStart } from './containers/start.ts';
+import { routeStop } from './containers/stop.ts';
+import { routeUnpause } from './containers/unpause.ts';
+import { routeWait } from './containers/wait.ts';
+import type { Api, ApiContext } from './context.ts';
+import { routeExecCreate } from './exec/create.ts';
+import { routeExecInspect } from './exec/inspect.ts';
+import { routeExecResize } from './exec/resize.ts';
+import { routeExecStart } from './exec/start.ts';
+import { routeImageCreate } from './images/create.ts';
+import { routeHistory } from './images/history.ts';
+import { routeImageInspect } from './images/inspect.ts';
+import { routeImageList } from './images/list.ts';
+import { routeLoad } from './images/load.ts';
+import { routeImagePrune } from './images/prune.ts';
+import { routeImageRemove } from './images/remove.ts';
+import { routeSave } from './images/save.ts';
+import { routeTag } from './images/tag.ts';
+import { routeNetworkInspect } from './networks/inspect.ts';
+import { routeNetworkList } from './networks/list.ts';
+import { refuseSwarm } from './swarm.ts';
+import { routeAuth } from './system/auth.ts';
+import { routeDiskUsage } from './system/disk-usage.ts';
+import { routeEvents } from './system/events.ts';
+import { routeInfo } from './system/info.ts';
+import { routePing } from './system/ping.ts';
+import { routeVersion } from './system/version.ts';
+import { refuseUnsupported } from './unsupported.ts';
+import { routeVolumes } from './volumes/list.ts';
 
 type Route = (api: Api, context: ApiContext) => void;
 
@@ -84,16 +85,9 @@ const JSON_ROUTES: readonly Route[] = [
   routeVms,
   routeMemory,
   routeFacts,
+  routeImageSizes,
 ];
-const BYTE_ROUTES: readonly Route[] = [
-  routePing,
-  routeAttach,
-  routeLoad,
-  routeImageCreate,
-  routeAuth,
-  refuseSwarm,
-  refuseUnsupported,
-];
+const BYTE_ROUTES: readonly Route[] = [routePing, routeAttach, routeLoad, routeImageCreate, routeAuth, refuseSwarm, refuseUnsupported];
 
 export function registerRoutes(api: Api, context: ApiContext): void {
   api.register((scope: Api, _options, done) => {

@@ -1,10 +1,10 @@
 /** The application on its unix socket. */
-import { chmod, chown, lstat, mkdir, rm } from "node:fs/promises";
-import { connect } from "node:net";
-import { dirname } from "node:path";
-import { AbodeError, conflict, hasErrno } from "../base/errors.ts";
-import { readFileIfThere } from "../base/files.ts";
-import type { Api } from "./context.ts";
+import { chmod, chown, lstat, mkdir, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { AbodeError, conflict, hasErrno } from '../base/errors.ts';
+import { readFileIfThere } from '../base/files.ts';
+import type { Api } from './context.ts';
 
 /** Whoever may open the socket may do everything on this machine. */
 const SOCKET_MODE = 0o660;
@@ -14,7 +14,7 @@ export async function listen(api: Api, path: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true, mode: 0o755 });
   await removeStale(path);
   await api.listen({ path });
-  const group = await findGroup("docker");
+  const group = await findGroup('docker');
   if (group !== undefined) await chown(path, process.getuid?.() ?? 0, group);
   await chmod(path, SOCKET_MODE);
 }
@@ -42,12 +42,12 @@ async function removeStale(path: string): Promise<void> {
     const there = await lstat(path);
     if (!there.isSocket()) throw conflict(`${path} is in the way: it is not a socket`);
   } catch (error) {
-    if (hasErrno(error, "ENOENT")) return;
+    if (hasErrno(error, 'ENOENT')) return;
     throw error;
   }
   if (await answers(path)) {
-    throw new AbodeError("conflict", `a daemon already answers on ${path}`, {
-      hint: "Stop it, or choose another socket with --socket",
+    throw new AbodeError('conflict', `a daemon already answers on ${path}`, {
+      hint: 'Stop it, or choose another socket with --socket',
     });
   }
   await rm(path, { force: true });
@@ -56,21 +56,19 @@ async function removeStale(path: string): Promise<void> {
 function answers(path: string): Promise<boolean> {
   return new Promise((resolve, reject) => {
     const probe = connect(path);
-    probe.once("connect", () => {
+    probe.once('connect', () => {
       probe.destroy();
       resolve(true);
     });
-    probe.once("error", (error) => {
-      if (hasErrno(error, "ECONNREFUSED", "ENOENT")) resolve(false);
+    probe.once('error', (error) => {
+      if (hasErrno(error, 'ECONNREFUSED', 'ENOENT')) resolve(false);
       else reject(error);
     });
   });
 }
 
 async function findGroup(name: string): Promise<number | undefined> {
-  const line = ((await readFileIfThere("/etc/group")) ?? "")
-    .split("\n")
-    .find((entry) => entry.startsWith(`${name}:`));
-  const id = line?.split(":")[2];
+  const line = ((await readFileIfThere('/etc/group')) ?? '').split('\n').find((entry) => entry.startsWith(`${name}:`));
+  const id = line?.split(':')[2];
   return id === undefined ? undefined : Number(id);
 }

@@ -1,5 +1,5 @@
-import { invalid } from "../base/errors.ts";
-import { integer, type Parameter } from "./query.ts";
+import { invalid } from '../base/errors.ts';
+import { integer, type Parameter } from './query.ts';
 
 /** The kernel keeps a terminal's rows and columns in 16 bits. */
 export function terminalSize(query: { h?: Parameter; w?: Parameter }): {
@@ -10,7 +10,6 @@ export function terminalSize(query: { h?: Parameter; w?: Parameter }): {
 }
 
 export function side(value: number): number {
-  if (value < 0 || value > 0xffff)
-    throw invalid(`invalid terminal size: ${String(value)} is not between 0 and 65535`);
+  if (value < 0 || value > 0xffff) throw invalid(`invalid terminal size: ${String(value)} is not between 0 and 65535`);
   return value;
 }

@@ -1,34 +1,34 @@
 /** What Docker has and this version has not: said plainly, instead of "page not found". */
-import { AbodeError } from "../base/errors.ts";
-import type { Api } from "./context.ts";
+import { AbodeError } from '../base/errors.ts';
+import type { Api } from './context.ts';
 
-const MISSING: ReadonlyArray<readonly ["GET" | "PUT" | "POST" | "HEAD", string, string]> = [
-  ["GET", "/containers/:id/top", "docker top"],
-  ["GET", "/containers/:id/changes", "docker diff"],
-  ["GET", "/containers/:id/export", "docker export"],
-  ["GET", "/containers/:id/stats", "docker stats"],
-  ["GET", "/containers/:id/attach/ws", "attaching over a WebSocket"],
-  ["GET", "/containers/:id/archive", "docker cp"],
-  ["HEAD", "/containers/:id/archive", "docker cp"],
-  ["PUT", "/containers/:id/archive", "docker cp"],
-  ["GET", "/containers/:id/checkpoints", "docker checkpoint"],
-  ["POST", "/containers/:id/checkpoints", "docker checkpoint"],
-  ["POST", "/containers/:id/update", "docker update"],
-  ["POST", "/commit", "docker commit"],
-  ["POST", "/build", "docker build"],
-  ["POST", "/build/prune", "docker builder prune"],
-  ["POST", "/session", "docker build"],
-  ["POST", "/images/:name/push", "docker push"],
-  ["GET", "/images/search", "docker search"],
-  ["GET", "/distribution/:name/json", "docker manifest"],
-  ["POST", "/networks/create", "docker network create"],
-  ["POST", "/networks/:id/connect", "docker network connect"],
-  ["POST", "/networks/:id/disconnect", "docker network disconnect"],
-  ["POST", "/volumes/create", "docker volume create"],
+const MISSING: ReadonlyArray<readonly ['GET' | 'PUT' | 'POST' | 'HEAD', string, string]> = [
+  ['GET', '/containers/:id/top', 'docker top'],
+  ['GET', '/containers/:id/changes', 'docker diff'],
+  ['GET', '/containers/:id/export', 'docker export'],
+  ['GET', '/containers/:id/stats', 'docker stats'],
+  ['GET', '/containers/:id/attach/ws', 'attaching over a WebSocket'],
+  ['GET', '/containers/:id/archive', 'docker cp'],
+  ['HEAD', '/containers/:id/archive', 'docker cp'],
+  ['PUT', '/containers/:id/archive', 'docker cp'],
+  ['GET', '/containers/:id/checkpoints', 'docker checkpoint'],
+  ['POST', '/containers/:id/checkpoints', 'docker checkpoint'],
+  ['POST', '/containers/:id/update', 'docker update'],
+  ['POST', '/commit', 'docker commit'],
+  ['POST', '/build', 'docker build'],
+  ['POST', '/build/prune', 'docker builder prune'],
+  ['POST', '/session', 'docker build'],
+  ['POST', '/images/:name/push', 'docker push'],
+  ['GET', '/images/search', 'docker search'],
+  ['GET', '/distribution/:name/json', 'docker manifest'],
+  ['POST', '/networks/create', 'docker network create'],
+  ['POST', '/networks/:id/connect', 'docker network connect'],
+  ['POST', '/networks/:id/disconnect', 'docker network disconnect'],
+  ['POST', '/volumes/create', 'docker volume create'],
 ];
 
 export function notAvailable(what: string): AbodeError {
-  return new AbodeError("not-implemented", `${what} is not available in this version`);
+  return new AbodeError('not-implemented', `${what} is not available in this version`);
 }
 
 /** Registered in a scope that leaves bodies alone: a build context is not read just to be refused. */

@@ -1,5 +1,5 @@
 /** The versions of Docker's API that are spoken: a prefix `/v1.NN` chooses one, without it the newest is meant. */
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage } from 'node:http';
 
 const MAX_API_MINOR = 51;
 const MIN_API_MINOR = 24;
@@ -14,10 +14,10 @@ export function takeVersion(request: IncomingMessage, url: string): string {
   const match = PREFIX.exec(url);
   if (match === null) return url;
   const minor = Number(match[2]);
-  if (match[1] !== "1" || minor > MAX_API_MINOR || minor < MIN_API_MINOR) return url;
+  if (match[1] !== '1' || minor > MAX_API_MINOR || minor < MIN_API_MINOR) return url;
   chosen.set(request, minor);
   const rest = url.slice(match[0].length);
-  return rest.startsWith("/") ? rest : `/${rest}`;
+  return rest.startsWith('/') ? rest : `/${rest}`;
 }
 
 /** The minor version that this request's answer must look like. */

@@ -1,10 +1,10 @@
 /** Ctrl-C that first cleans up; the second one ends the process at once. */
-import { AbodeError } from "../base/errors.ts";
+import { AbodeError } from '../base/errors.ts';
 
 export class Interrupted extends AbodeError {
   constructor() {
-    super("unavailable", "interrupted; everything made so far is removed");
-    this.name = "Interrupted";
+    super('unavailable', 'interrupted; everything made so far is removed');
+    this.name = 'Interrupted';
   }
 }
 
@@ -13,8 +13,8 @@ export async function interruptible<T>(action: (signal: AbortSignal) => Promise<
   const interrupt = (): void => {
     controller.abort(new Interrupted());
   };
-  process.once("SIGINT", interrupt);
-  process.once("SIGTERM", interrupt);
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
   try {
     return await action(controller.signal);
   } catch (error) {
@@ -22,7 +22,7 @@ export async function interruptible<T>(action: (signal: AbortSignal) => Promise<
     controller.signal.throwIfAborted();
     throw error;
   } finally {
-    process.off("SIGINT", interrupt);
-    process.off("SIGTERM", interrupt);
+    process.off('SIGINT', interrupt);
+    process.off('SIGTERM', interrupt);
   }
 }

@@ -1,14 +1,14 @@
 /** The `abode` command line. */
-import { Command, CommanderError } from "commander";
-import { registerCompare } from "./compare.ts";
-import { registerDaemon } from "./daemon.ts";
-import { registerDoctor } from "./doctor.ts";
-import { registerDown } from "./down.ts";
-import { addGlobalOptions } from "./global-options.ts";
-import { EXIT_USAGE, exitStatusOf, explainError } from "./report-error.ts";
-import { registerUp } from "./up.ts";
-import { registerVersion } from "./version.ts";
-import { registerVm } from "./vm.ts";
+import { Command, CommanderError } from 'commander';
+import { registerCompare } from './compare.ts';
+import { registerDaemon } from './daemon.ts';
+import { registerDoctor } from './doctor.ts';
+import { registerDown } from './down.ts';
+import { addGlobalOptions } from './global-options.ts';
+import { EXIT_USAGE, exitStatusOf, explainError } from './report-error.ts';
+import { registerUp } from './up.ts';
+import { registerVersion } from './version.ts';
+import { registerVm } from './vm.ts';
 
 const HELP = `
 Examples:
@@ -20,16 +20,16 @@ Examples:
   abode down                                     stop the daemon; containers go on running`;
 
 async function main(): Promise<void> {
-  const program = new Command("abode")
-    .description("A container and VM engine that speaks the Docker Engine API.")
-    .showHelpAfterError("(abode --help lists the commands and options)")
+  const program = new Command('abode')
+    .description('A container and VM engine that speaks the Docker Engine API.')
+    .showHelpAfterError('(abode --help lists the commands and options)')
     .configureOutput({
       outputError: (text, write) => {
-        write(text.replace(/^error: /, "abode: "));
+        write(text.replace(/^error: /, 'abode: '));
       },
     })
     .exitOverride()
-    .addHelpText("after", HELP);
+    .addHelpText('after', HELP);
   addGlobalOptions(program);
   registerCompare(program);
   registerUp(program);

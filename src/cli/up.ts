@@ -1,12 +1,12 @@
-import type { Command } from "commander";
-import { addDaemonOptions, configOf } from "./global-options.ts";
-import { answersPing, startDaemon } from "./daemon-process.ts";
+import type { Command } from 'commander';
+import { addDaemonOptions, configOf } from './global-options.ts';
+import { answersPing, startDaemon } from './daemon-process.ts';
 
 export function registerUp(program: Command): void {
-  addDaemonOptions(program.command("up"))
-    .description("start the daemon in the background and wait until it answers")
+  addDaemonOptions(program.command('up'))
+    .description('start the daemon in the background and wait until it answers')
     .addHelpText(
-      "after",
+      'after',
       '\nExamples:\n  abode up\n  eval "$(abode up)"              # and point the docker command at it\n  abode up --pool 2               # with two paused clones of the VM template kept ready\n  abode --root /srv/a --run-dir /run/a up   # a second one beside the first',
     )
     .action(async (_options: unknown, command: Command) => {

@@ -1,16 +1,8 @@
-import { readFileSync } from "node:fs";
+import { readFileSync } from 'node:fs';
 
 /** This checkout's version, from its package.json. */
 export function readVersion(): string {
-  const parsed: unknown = JSON.parse(
-    readFileSync(new URL("../../package.json", import.meta.url), "utf8"),
-  );
-  if (
-    typeof parsed === "object" &&
-    parsed !== null &&
-    "version" in parsed &&
-    typeof parsed.version === "string"
-  )
-    return parsed.version;
-  throw new Error("package.json has no version");
+  const parsed: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  if (typeof parsed === 'object' && parsed !== null && 'version' in parsed && typeof parsed.version === 'string') return parsed.version;
+  throw new Error('package.json has no version');
 }

@@ -1,19 +1,19 @@
 /** `abode vm`: the VMs that containers share. */
-import type { Command } from "commander";
-import { AbodeClient } from "../docker-client/abode-client.ts";
-import type { VmRecord } from "../engine/record.ts";
-import { formatBytes } from "../compare/format.ts";
-import { renderTable } from "../compare/table.ts";
-import { configOf } from "./global-options.ts";
-import { parseCount, parseSize } from "./parse-size.ts";
+import type { Command } from 'commander';
+import { AbodeClient } from '../docker-client/abode-client.ts';
+import type { VmRecord } from '../engine/record.ts';
+import { formatBytes } from '../compare/format.ts';
+import { renderTable } from '../compare/table.ts';
+import { configOf } from './global-options.ts';
+import { parseCount, parseSize } from './parse-size.ts';
 
 export function registerVm(program: Command): void {
   const vm = program
-    .command("vm")
-    .description("VMs that containers share (docker run --runtime vm:NAME)")
+    .command('vm')
+    .description('VMs that containers share (docker run --runtime vm:NAME)')
     .addHelpText(
-      "after",
-      "\nExamples:\n  abode vm create build --cpus 2 --memory 1g\n  docker run --rm --runtime vm:build abode/base uname -r\n  abode vm ls\n  abode vm rm --force build",
+      'after',
+      '\nExamples:\n  abode vm create build --cpus 2 --memory 1g\n  docker run --rm --runtime vm:build abode/base uname -r\n  abode vm ls\n  abode vm rm --force build',
     );
   registerCreate(vm);
   registerList(vm);
@@ -22,10 +22,10 @@ export function registerVm(program: Command): void {
 }
 
 function registerCreate(vm: Command): void {
-  vm.command("create <name>")
-    .description("create a VM and start it")
-    .option("--cpus <n>", "its processors", parseCount("--cpus"))
-    .option("-m, --memory <size>", "its memory, for example 512m", parseSize)
+  vm.command('create <name>')
+    .description('create a VM and start it')
+    .option('--cpus <n>', 'its processors', parseCount('--cpus'))
+    .option('-m, --memory <size>', 'its memory, for example 512m', parseSize)
     .action(async (name: string, options: { cpus?: number; memory?: number }, command: Command) => {
       const created = await clientOf(command).createVm({ name, ...options });
       process.stdout.write(`${created.name}\n`);
@@ -33,20 +33,18 @@ function registerCreate(vm: Command): void {
 }
 
 function registerList(vm: Command): void {
-  vm.command("ls")
-    .description("list them")
-    .option("--json", "as JSON")
+  vm.command('ls')
+    .description('list them')
+    .option('--json', 'as JSON')
     .action(async (options: { json?: true }, command: Command) => {
       const vms = await clientOf(command).listVms();
-      process.stdout.write(
-        options.json === true ? `${JSON.stringify(vms, undefined, 2)}\n` : `${tableOf(vms)}\n`,
-      );
+      process.stdout.write(options.json === true ? `${JSON.stringify(vms, undefined, 2)}\n` : `${tableOf(vms)}\n`);
     });
 }
 
 function registerInspect(vm: Command): void {
-  vm.command("inspect <name...>")
-    .description("print everything about them as JSON")
+  vm.command('inspect <name...>')
+    .description('print everything about them as JSON')
     .action(async (names: string[], _options: unknown, command: Command) => {
       const client = clientOf(command);
       const vms = await Promise.all(names.map((name) => client.getVm(name)));
@@ -55,9 +53,9 @@ function registerInspect(vm: Command): void {
 }
 
 function registerRemove(vm: Command): void {
-  vm.command("rm <name...>")
-    .description("stop and remove them")
-    .option("-f, --force", "with the containers in them")
+  vm.command('rm <name...>')
+    .description('stop and remove them')
+    .option('-f, --force', 'with the containers in them')
     .action(async (names: string[], options: { force?: true }, command: Command) => {
       const client = clientOf(command);
       for (const name of names) {
@@ -80,5 +78,5 @@ function tableOf(vms: readonly VmRecord[]): string {
     [String(vm.containers.length)],
     [vm.accelerator],
   ]);
-  return renderTable(["name", "state", "cpus", "memory", "containers", "acceleration"], rows);
+  return renderTable(['name', 'state', 'cpus', 'memory', 'containers', 'acceleration'], rows);
 }

@@ -1,11 +1,11 @@
 /** Abode's own columns: one image in every isolation. */
-import { AbodeError } from "../base/errors.ts";
-import { EngineError } from "../docker-client/errors.ts";
-import { untilAborted } from "./abortable.ts";
-import type { Column, Reading } from "./column.ts";
-import type { PlannedColumn, Preparation } from "./planned-column.ts";
+import { AbodeError } from '../base/errors.ts';
+import { EngineError } from '../docker-client/errors.ts';
+import { untilAborted } from './abortable.ts';
+import type { Column, Reading } from './column.ts';
+import type { PlannedColumn, Preparation } from './planned-column.ts';
 
-export const ABODE_COLUMNS = ["container", "vm", "vm-cold", "hybrid"] as const;
+export const ABODE_COLUMNS = ['container', 'vm', 'vm-cold', 'hybrid'] as const;
 export type AbodeColumn = (typeof ABODE_COLUMNS)[number];
 
 /** A cold boot takes seconds under emulation, and varies little. */
@@ -26,17 +26,16 @@ async function prepare(name: AbodeColumn, preparation: Preparation): Promise<Col
     engine,
     client: abode,
     image: reference,
-    runtime:
-      name === "hybrid" ? await createVm(preparation) : name === "container" ? undefined : name,
-    runs: name === "vm-cold" ? Math.min(runs, MAX_COLD_RUNS) : runs,
+    runtime: name === 'hybrid' ? await createVm(preparation) : name === 'container' ? undefined : name,
+    runs: name === 'vm-cold' ? Math.min(runs, MAX_COLD_RUNS) : runs,
     readMemory: async (id, within) => readMemory(name, await abode.memory(id, within)),
     readImageSize: async (within) => {
       try {
         const sizes = await abode.imageSizes(image.id, within);
-        return name === "container" ? sizes.layers : (sizes.disk ?? "no disk was made of it");
+        return name === 'container' ? sizes.layers : (sizes.disk ?? 'no disk was made of it');
       } catch (error) {
         if (!(error instanceof EngineError && error.status === 404)) throw error;
-        return name === "container" ? image.size : "the daemon does not tell the size of disks";
+        return name === 'container' ? image.size : 'the daemon does not tell the size of disks';
       }
     },
   };
@@ -50,21 +49,15 @@ async function createVm({ abode, runId, signal, cleanUp }: Preparation): Promise
   cleanUp.defer(async () => {
     // An interruption may come before its answer does.
     await creation.catch(() => undefined);
-    await abode
-      .removeVm(name, { force: true, signal: AbortSignal.timeout(60_000) })
-      .catch((error: unknown) => {
-        if (!(error instanceof AbodeError && error.code === "not-found")) throw error;
-      });
+    await abode.removeVm(name, { force: true, signal: AbortSignal.timeout(60_000) }).catch((error: unknown) => {
+      if (!(error instanceof AbodeError && error.code === 'not-found')) throw error;
+    });
   });
   await untilAborted(creation, signal);
   return `vm:${name}`;
 }
 
-function readMemory(
-  name: AbodeColumn,
-  use: { own: number; template: number; pool: number },
-): Reading {
-  if (name === "container")
-    return { sample: { memory: use.own }, absences: { template: "not used", pool: "not used" } };
+function readMemory(name: AbodeColumn, use: { own: number; template: number; pool: number }): Reading {
+  if (name === 'container') return { sample: { memory: use.own }, absences: { template: 'not used', pool: 'not used' } };
   return { sample: { memory: use.own, template: use.template, pool: use.pool }, absences: {} };
 }

@@ -1,5 +1,5 @@
 /** Waiting that ends with the run's signal, whatever it waits for. */
-import { AbodeError } from "../base/errors.ts";
+import { AbodeError } from '../base/errors.ts';
 
 export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
@@ -7,20 +7,16 @@ export async function untilAborted<T>(promise: Promise<T>, signal: AbortSignal):
     reject(signal.reason);
   };
   if (signal.aborted) abort();
-  signal.addEventListener("abort", abort, { once: true });
+  signal.addEventListener('abort', abort, { once: true });
   try {
     return await Promise.race([promise, aborted]);
   } finally {
-    signal.removeEventListener("abort", abort);
+    signal.removeEventListener('abort', abort);
   }
 }
 
 /** For a request that makes something: an interruption waits for its answer, so that what was made can be removed. */
-export async function settle<T>(
-  creation: Promise<T>,
-  signal: AbortSignal,
-  remove: (made: T) => Promise<void>,
-): Promise<T> {
+export async function settle<T>(creation: Promise<T>, signal: AbortSignal, remove: (made: T) => Promise<void>): Promise<T> {
   try {
     return await untilAborted(creation, signal);
   } catch (error) {
@@ -42,10 +38,6 @@ export async function withDeadline<T>(
   } catch (error) {
     outer.throwIfAborted();
     if (!deadline.aborted) throw error;
-    throw new AbodeError(
-      "unavailable",
-      `${what} did not end within ${String(milliseconds / 1000)} s`,
-      { cause: error },
-    );
+    throw new AbodeError('unavailable', `${what} did not end within ${String(milliseconds / 1000)} s`, { cause: error });
   }
 }

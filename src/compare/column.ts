@@ -1,7 +1,7 @@
 /** One way to run the image. */
-import type { DockerClient } from "../docker-client/client.ts";
-import type { Ulimit } from "../engine/record.ts";
-import type { Absences, Sample } from "./measures.ts";
+import type { DockerClient } from '../docker-client/client.ts';
+import type { Ulimit } from '../engine/record.ts';
+import type { Absences, Sample } from './measures.ts';
 
 export interface Reading {
   readonly sample: Sample;

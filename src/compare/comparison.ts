@@ -1,6 +1,6 @@
 /** The result of a comparison: plain data, which the reports are made from. */
-import type { MachineFacts } from "./machine.ts";
-import type { Absences, Sample, Workload } from "./measures.ts";
+import type { MachineFacts } from './machine.ts';
+import type { Absences, Sample, Workload } from './measures.ts';
 
 export interface ColumnResult {
   readonly name: string;

@@ -1,9 +1,9 @@
 /** One container from its creation to its removal, with the moments in between. */
-import { AbodeError } from "../base/errors.ts";
-import type { Attached } from "../docker-client/attached.ts";
-import type { OutputStream } from "../docker-client/demultiplex.ts";
-import { settle, untilAborted } from "./abortable.ts";
-import type { Column } from "./column.ts";
+import { AbodeError } from '../base/errors.ts';
+import type { Attached } from '../docker-client/attached.ts';
+import type { OutputStream } from '../docker-client/demultiplex.ts';
+import { settle, untilAborted } from './abortable.ts';
+import type { Column } from './column.ts';
 
 export interface RunRequest {
   /** Undefined: the image's own. */
@@ -24,7 +24,7 @@ export class ContainerRun implements AsyncDisposable {
   readonly requested: number;
   started: number = Number.NaN;
   firstByte: number | undefined;
-  #output = "";
+  #output = '';
   #lines = 0;
   #lineWaiter: { count: number; resolve: (at: number) => void } | undefined;
   #attached: Attached | undefined;
@@ -44,10 +44,7 @@ export class ContainerRun implements AsyncDisposable {
     const { command, stdin, labels, signal } = request;
     const requested = performance.now();
     const id = await settle(
-      client.create(
-        { image, command, stdin, runtime, labels, ...(ulimits !== undefined && { ulimits }) },
-        AbortSignal.timeout(CREATE_MS),
-      ),
+      client.create({ image, command, stdin, runtime, labels, ...(ulimits !== undefined && { ulimits }) }, AbortSignal.timeout(CREATE_MS)),
       signal,
       (late) => client.remove(late, { force: true, signal: AbortSignal.timeout(CLEAN_UP_MS) }),
     );
@@ -106,9 +103,7 @@ export class ContainerRun implements AsyncDisposable {
     this.#attached?.[Symbol.dispose]();
     if (this.#removed) return;
     // The sweep at the end of the comparison meets what is left.
-    await this.#column.client
-      .remove(this.id, { force: true, signal: AbortSignal.timeout(CLEAN_UP_MS) })
-      .catch(() => undefined);
+    await this.#column.client.remove(this.id, { force: true, signal: AbortSignal.timeout(CLEAN_UP_MS) }).catch(() => undefined);
   }
 
   #ended(): Promise<void> {
@@ -119,7 +114,7 @@ export class ContainerRun implements AsyncDisposable {
     const now = performance.now();
     this.firstByte ??= now;
     for (const byte of data) if (byte === 0x0a) this.#lines += 1;
-    if (this.#output.length < KEPT_OUTPUT) this.#output += data.toString("utf8");
+    if (this.#output.length < KEPT_OUTPUT) this.#output += data.toString('utf8');
     if (this.#lineWaiter !== undefined && this.#lines >= this.#lineWaiter.count) {
       this.#lineWaiter.resolve(now);
       this.#lineWaiter = undefined;
@@ -128,6 +123,6 @@ export class ContainerRun implements AsyncDisposable {
 
   #failure(what: string): AbodeError {
     const output = this.#output.trim().slice(-400);
-    return new AbodeError("conflict", `the container ${what}${output === "" ? "" : `: ${output}`}`);
+    return new AbodeError('conflict', `the container ${what}${output === '' ? '' : `: ${output}`}`);
   }
 }

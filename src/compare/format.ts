@@ -1,16 +1,14 @@
 /** Numbers as people read them: three significant digits and a unit. */
-import type { Unit } from "./measures.ts";
+import type { Unit } from './measures.ts';
 
-const BYTES = ["B", "kB", "MB", "GB", "TB"] as const;
+const BYTES = ['B', 'kB', 'MB', 'GB', 'TB'] as const;
 
 export function formatValue(value: number, unit: Unit): string {
-  return unit === "ms" ? formatDuration(value) : formatBytes(value);
+  return unit === 'ms' ? formatDuration(value) : formatBytes(value);
 }
 
 export function formatDuration(milliseconds: number): string {
-  return milliseconds < 999.5
-    ? `${digits(milliseconds)} ms`
-    : `${digits(Math.max(1, milliseconds / 1000))} s`;
+  return milliseconds < 999.5 ? `${digits(milliseconds)} ms` : `${digits(Math.max(1, milliseconds / 1000))} s`;
 }
 
 /** Decimal units, as `docker images` has them. */
@@ -32,12 +30,12 @@ export function formatFactor(factor: number): string {
 export function formatRange(low: number, high: number, unit: Unit): string {
   const [from, to] = [formatValue(low, unit), formatValue(high, unit)];
   if (from === to) return from;
-  const fromUnit = from.split(" ")[1];
-  return fromUnit === to.split(" ")[1] ? `${String(from.split(" ")[0])}–${to}` : `${from}–${to}`;
+  const fromUnit = from.split(' ')[1];
+  return fromUnit === to.split(' ')[1] ? `${String(from.split(' ')[0])}–${to}` : `${from}–${to}`;
 }
 
 function digits(value: number): string {
-  if (value === 0) return "0";
+  if (value === 0) return '0';
   const magnitude = Math.floor(Math.log10(Math.abs(value)));
   return value.toFixed(Math.min(3, Math.max(0, 2 - magnitude)));
 }

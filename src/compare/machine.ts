@@ -1,6 +1,6 @@
 /** What a reader must know of the machine to judge the numbers. */
-import { availableParallelism, cpus, loadavg, release, totalmem } from "node:os";
-import { readFileIfThere } from "../base/files.ts";
+import { availableParallelism, cpus, loadavg, release, totalmem } from 'node:os';
+import { readFileIfThere } from '../base/files.ts';
 
 export interface MachineFacts {
   readonly cpu: string;
@@ -13,15 +13,13 @@ export interface MachineFacts {
 }
 
 export async function readMachine(): Promise<MachineFacts> {
-  const system = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec(
-    (await readFileIfThere("/etc/os-release")) ?? "",
-  )?.[1];
+  const system = /^PRETTY_NAME="?([^"\n]*)"?$/m.exec((await readFileIfThere('/etc/os-release')) ?? '')?.[1];
   return {
-    cpu: cpus()[0]?.model ?? "unknown",
+    cpu: cpus()[0]?.model ?? 'unknown',
     cpus: availableParallelism(),
     memory: totalmem(),
     kernel: release(),
-    system: system ?? "Linux",
+    system: system ?? 'Linux',
     load: loadavg()[0] ?? 0,
   };
 }

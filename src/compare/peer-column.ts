@@ -1,10 +1,10 @@
 /** Another engine's column, by its socket. */
-import type { DockerClient } from "../docker-client/client.ts";
-import type { Ulimit } from "../engine/record.ts";
-import { readPeerMemory } from "./host-memory.ts";
-import type { Column } from "./column.ts";
-import type { Preparation } from "./planned-column.ts";
-import { transferImage } from "./transfer-image.ts";
+import type { DockerClient } from '../docker-client/client.ts';
+import type { Ulimit } from '../engine/record.ts';
+import { readPeerMemory } from './host-memory.ts';
+import type { Column } from './column.ts';
+import type { Preparation } from './planned-column.ts';
+import { transferImage } from './transfer-image.ts';
 
 export async function preparePeer(
   name: string,
@@ -27,7 +27,7 @@ export async function preparePeer(
       const reading = await readPeerMemory(await client.processId(id, within));
       return {
         sample: reading.sample,
-        absences: { template: "not used", pool: "not used", ...reading.absences },
+        absences: { template: 'not used', pool: 'not used', ...reading.absences },
       };
     },
     readImageSize: async (within) => (await client.image(image, within)).size,

@@ -1,7 +1,7 @@
 /** A column before its preparation, which may fail and then is the column's failure only. */
-import type { AbodeClient } from "../docker-client/abode-client.ts";
-import type { ImageFacts } from "../docker-client/client.ts";
-import type { Column } from "./column.ts";
+import type { AbodeClient } from '../docker-client/abode-client.ts';
+import type { ImageFacts } from '../docker-client/client.ts';
+import type { Column } from './column.ts';
 
 export interface Preparation {
   readonly abode: AbodeClient;

@@ -1,5 +1,5 @@
 /** Steps on stderr: live where it is a terminal, one line each where it is not. */
-import { Listr, type ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput } from "listr2";
+import { Listr, type ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput } from 'listr2';
 
 export interface Progress {
   /** Runs one step; `report` says where it is. */
@@ -18,10 +18,7 @@ class LiveProgress implements Progress {
     this.#stream = stream;
   }
 
-  async step<T>(
-    title: string,
-    action: (report: (state: string) => void) => Promise<T>,
-  ): Promise<T> {
+  async step<T>(title: string, action: (report: (state: string) => void) => Promise<T>): Promise<T> {
     let result: { value: T } | undefined;
     const list = new Listr(
       [
@@ -37,7 +34,7 @@ class LiveProgress implements Progress {
         },
       ],
       {
-        renderer: "default",
+        renderer: 'default',
         // The caller's own handler cleans up.
         registerSignalListeners: false,
         rendererOptions: {
@@ -48,7 +45,7 @@ class LiveProgress implements Progress {
       },
     );
     await list.run();
-    if (result === undefined) throw new Error("a step ended without a result");
+    if (result === undefined) throw new Error('a step ended without a result');
     return result.value;
   }
 
@@ -64,10 +61,7 @@ class PlainProgress implements Progress {
     this.#stream = stream;
   }
 
-  async step<T>(
-    title: string,
-    action: (report: (state: string) => void) => Promise<T>,
-  ): Promise<T> {
+  async step<T>(title: string, action: (report: (state: string) => void) => Promise<T>): Promise<T> {
     const write = (text: string): void => void this.#stream.write(`${text}\n`);
     write(title);
     return await action((state) => {

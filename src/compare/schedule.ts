@@ -1,5 +1,5 @@
 /** The order of the measurements. Pure. */
-import { type Random, shuffle } from "./random.ts";
+import { type Random, shuffle } from './random.ts';
 
 export interface Share<T> {
   readonly item: T;
@@ -13,9 +13,7 @@ export interface Share<T> {
 export function scheduleBlocks<T>(shares: readonly Share<T>[], random: Random): T[][] {
   const blocks = Math.max(0, ...shares.map(({ runs }) => runs));
   return Array.from({ length: blocks }, (_, block) => {
-    const due = shares.filter(
-      ({ runs }) => Math.floor(((block + 1) * runs) / blocks) > Math.floor((block * runs) / blocks),
-    );
+    const due = shares.filter(({ runs }) => Math.floor(((block + 1) * runs) / blocks) > Math.floor((block * runs) / blocks));
     return shuffle(
       due.map(({ item }) => item),
       random,

@@ -1,15 +1,15 @@
-import assert from "node:assert/strict";
-import { test } from "node:test";
-import fc from "fast-check";
-import { randomFrom, shuffle } from "./random.ts";
-import { median, overlap, quantile, ratioOfMedians, summarise } from "./statistics.ts";
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { randomFrom, shuffle } from './random.ts';
+import { median, overlap, quantile, ratioOfMedians, summarise } from './statistics.ts';
 
 const values = fc.array(fc.double({ min: 0.001, max: 1e6, noNaN: true }), {
   minLength: 1,
   maxLength: 30,
 });
 
-test("quantiles of known data, as R gives them", () => {
+test('quantiles of known data, as R gives them', () => {
   const data = [7, 1, 3, 9, 4, 10, 2, 8];
   assert.equal(quantile(data, 0.25), 2.75);
   assert.equal(median(data), 5.5);
@@ -18,20 +18,20 @@ test("quantiles of known data, as R gives them", () => {
   assert.throws(() => median([]), RangeError);
 });
 
-test("few values are summarised by their range, more by their quartiles", () => {
+test('few values are summarised by their range, more by their quartiles', () => {
   assert.deepEqual(summarise([3, 1, 2]), {
     count: 3,
     median: 2,
-    spread: { low: 1, high: 3, kind: "range" },
+    spread: { low: 1, high: 3, kind: 'range' },
   });
   assert.deepEqual(summarise([1, 2, 3, 4, 5, 6, 7, 8, 9]).spread, {
     low: 3,
     high: 7,
-    kind: "quartiles",
+    kind: 'quartiles',
   });
 });
 
-test("the median lies in the spread, and the spread in the range", () => {
+test('the median lies in the spread, and the spread in the range', () => {
   fc.assert(
     fc.property(values, (list) => {
       const { median: middle, spread } = summarise(list);
@@ -41,7 +41,7 @@ test("the median lies in the spread, and the spread in the range", () => {
   );
 });
 
-test("the order of the values does not matter", () => {
+test('the order of the values does not matter', () => {
   fc.assert(
     fc.property(values, fc.integer(), (list, seed) => {
       assert.deepEqual(summarise(shuffle(list, randomFrom(seed))), summarise(list));
@@ -49,7 +49,7 @@ test("the order of the values does not matter", () => {
   );
 });
 
-test("a ratio of constants has no width, and too few values have no ratio", () => {
+test('a ratio of constants has no width, and too few values have no ratio', () => {
   assert.deepEqual(ratioOfMedians([6, 6, 6, 6, 6], [2, 2, 2, 2, 2], 1), {
     value: 3,
     low: 3,
@@ -59,7 +59,7 @@ test("a ratio of constants has no width, and too few values have no ratio", () =
   assert.equal(ratioOfMedians([1, 2, 3, 4, 5], [0, 0, 0, 0, 0], 1), undefined);
 });
 
-test("a seed gives the same interval again", () => {
+test('a seed gives the same interval again', () => {
   const [a, b] = [
     [10, 12, 11, 14, 13, 12],
     [5, 6, 5.5, 7, 6.5, 6],
@@ -68,10 +68,9 @@ test("a seed gives the same interval again", () => {
 });
 
 /** The interval's promise: in repeated experiments it holds the true ratio about as often as it says. */
-test("the interval holds the true ratio of two known distributions", () => {
+test('the interval holds the true ratio of two known distributions', () => {
   const random = randomFrom(7);
-  const draw = (mean: number): number[] =>
-    Array.from({ length: 15 }, () => mean * (0.8 + 0.4 * random()));
+  const draw = (mean: number): number[] => Array.from({ length: 15 }, () => mean * (0.8 + 0.4 * random()));
   const trials = 120;
   let held = 0;
   for (let trial = 0; trial < trials; trial += 1) {
@@ -82,7 +81,7 @@ test("the interval holds the true ratio of two known distributions", () => {
   assert.ok(held / trials > 0.88, `held in ${String(held)} of ${String(trials)}`);
 });
 
-test("overlap is symmetric and counts touching", () => {
+test('overlap is symmetric and counts touching', () => {
   assert.ok(overlap({ low: 1, high: 2 }, { low: 2, high: 3 }));
   assert.ok(!overlap({ low: 1, high: 2 }, { low: 2.1, high: 3 }));
   fc.assert(

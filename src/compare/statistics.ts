@@ -1,10 +1,10 @@
 /** Statistics of small samples. Nothing here reads a clock, a file or an unseeded random number. */
-import { pick, type Random, randomFrom } from "./random.ts";
+import { pick, type Random, randomFrom } from './random.ts';
 
 interface Spread {
   readonly low: number;
   readonly high: number;
-  readonly kind: "quartiles" | "range";
+  readonly kind: 'quartiles' | 'range';
 }
 
 export interface Summary {
@@ -31,7 +31,7 @@ const CONFIDENCE = 0.95;
 
 /** By linear interpolation between the ordered values (R's type 7). */
 export function quantile(values: readonly number[], share: number): number {
-  if (values.length === 0) throw new RangeError("a quantile of no values");
+  if (values.length === 0) throw new RangeError('a quantile of no values');
   const sorted = values.toSorted((a, b) => a - b);
   const position = (sorted.length - 1) * share;
   const below = Math.floor(position);
@@ -47,19 +47,14 @@ export function median(values: readonly number[]): number {
 export function summarise(values: readonly number[]): Summary {
   const spread: Spread =
     values.length >= QUARTILES_FROM
-      ? { low: quantile(values, 0.25), high: quantile(values, 0.75), kind: "quartiles" }
-      : { low: Math.min(...values), high: Math.max(...values), kind: "range" };
+      ? { low: quantile(values, 0.25), high: quantile(values, 0.75), kind: 'quartiles' }
+      : { low: Math.min(...values), high: Math.max(...values), kind: 'range' };
   return { count: values.length, median: median(values), spread };
 }
 
 /** The ratio of the medians with its percentile bootstrap interval; undefined where there are too few values, or a median is 0. */
-export function ratioOfMedians(
-  values: readonly number[],
-  base: readonly number[],
-  seed: number,
-): Ratio | undefined {
-  if (values.length < INTERVAL_FROM || base.length < INTERVAL_FROM || median(base) <= 0)
-    return undefined;
+export function ratioOfMedians(values: readonly number[], base: readonly number[], seed: number): Ratio | undefined {
+  if (values.length < INTERVAL_FROM || base.length < INTERVAL_FROM || median(base) <= 0) return undefined;
   const random = randomFrom(seed);
   const ratios: number[] = [];
   for (let index = 0; index < RESAMPLES; index += 1) {

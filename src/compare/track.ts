@@ -1,9 +1,9 @@
 /** A column while it is prepared and measured. Its failure is its own; only the user's interruption ends everything. */
-import { AbodeError, messageOf } from "../base/errors.ts";
-import type { Column, Reading } from "./column.ts";
-import type { ColumnResult } from "./comparison.ts";
-import type { Absences, Sample } from "./measures.ts";
-import type { PlannedColumn } from "./planned-column.ts";
+import { AbodeError, messageOf } from '../base/errors.ts';
+import type { Column, Reading } from './column.ts';
+import type { ColumnResult } from './comparison.ts';
+import type { Absences, Sample } from './measures.ts';
+import type { PlannedColumn } from './planned-column.ts';
 
 export class Track {
   readonly plan: PlannedColumn;
@@ -43,7 +43,7 @@ export class Track {
 
   async readImageSize(signal: AbortSignal): Promise<void> {
     const size = await this.column?.readImageSize(signal);
-    if (typeof size === "number") this.#imageSize = size;
+    if (typeof size === 'number') this.#imageSize = size;
     else if (size !== undefined) this.#absences = { ...this.#absences, imageSize: size };
   }
 

@@ -1,8 +1,8 @@
 /** Gives a peer the same image, by save and load, under a name that touches none of the peer's own. */
-import type { DockerClient, ImageFacts } from "../docker-client/client.ts";
-import { EngineError } from "../docker-client/errors.ts";
+import type { DockerClient, ImageFacts } from '../docker-client/client.ts';
+import { EngineError } from '../docker-client/errors.ts';
 
-const REPOSITORY = "abode-compare";
+const REPOSITORY = 'abode-compare';
 
 export interface Transfer {
   readonly abode: DockerClient;
@@ -15,10 +15,7 @@ export interface Transfer {
 }
 
 /** The name of the image in the peer. */
-export async function transferImage(
-  peer: DockerClient,
-  { abode, reference, image, runId, signal, cleanUp }: Transfer,
-): Promise<string> {
+export async function transferImage(peer: DockerClient, { abode, reference, image, runId, signal, cleanUp }: Transfer): Promise<string> {
   if ((await peer.findImage(image.id, signal)) !== undefined) return image.id;
   const name = `${REPOSITORY}:${runId}`;
   await abode.tagImage(reference, REPOSITORY, runId, signal);

@@ -5,11 +5,19 @@ import { loadConfig } from '../config/config.ts';
 import { runDaemon } from './run-daemon.ts';
 
 const { values } = parseArgs({
-  options: { root: { type: 'string' }, 'run-dir': { type: 'string' }, socket: { type: 'string' }, pool: { type: 'string' }, 'log-level': { type: 'string' } },
+  options: {
+    root: { type: 'string' },
+    'run-dir': { type: 'string' },
+    socket: { type: 'string' },
+    pool: { type: 'string' },
+    'log-level': { type: 'string' },
+  },
 });
 
 try {
-  await runDaemon(loadConfig({ root: values.root, runDir: values['run-dir'], socket: values.socket, pool: values.pool, logLevel: values['log-level'] }));
+  await runDaemon(
+    loadConfig({ root: values.root, runDir: values['run-dir'], socket: values.socket, pool: values.pool, logLevel: values['log-level'] }),
+  );
   process.exit(0);
 } catch (error) {
   process.stderr.write(`abode: ${messageOf(error)}\n`);

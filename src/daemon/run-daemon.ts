@@ -65,6 +65,8 @@ async function refuseSecond(pidFile: string): Promise<void> {
   }
   const command = await readFileIfThere(`/proc/${String(pid)}/cmdline`).catch(() => undefined);
   if (command?.includes('daemon') === true) {
-    throw new AbodeError('conflict', `a daemon (process ${String(pid)}) already uses ${pidFile}`, { hint: 'stop it with ./abode down, or give this one its own --root and --run-dir' });
+    throw new AbodeError('conflict', `a daemon (process ${String(pid)}) already uses ${pidFile}`, {
+      hint: 'stop it with ./abode down, or give this one its own --root and --run-dir',
+    });
   }
 }

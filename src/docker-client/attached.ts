@@ -1,7 +1,7 @@
 /** A container's streams, taken before it starts. */
-import { once } from "node:events";
-import type { Duplex } from "node:stream";
-import { Demultiplexer, type OutputListener } from "./demultiplex.ts";
+import { once } from 'node:events';
+import type { Duplex } from 'node:stream';
+import { Demultiplexer, type OutputListener } from './demultiplex.ts';
 
 export class Attached implements Disposable {
   /** Resolves after the last byte of output; rejects when the connection broke. */
@@ -12,10 +12,10 @@ export class Attached implements Disposable {
     this.#socket = socket;
     const demultiplexer = new Demultiplexer(listener);
     this.ended = new Promise<void>((resolve, reject) => {
-      socket.on("error", reject);
-      socket.on("close", resolve);
-      socket.on("end", resolve);
-      socket.on("data", (chunk: Buffer) => {
+      socket.on('error', reject);
+      socket.on('close', resolve);
+      socket.on('end', resolve);
+      socket.on('data', (chunk: Buffer) => {
         try {
           demultiplexer.push(chunk);
         } catch (error) {
@@ -29,7 +29,7 @@ export class Attached implements Disposable {
   }
 
   async write(text: string): Promise<void> {
-    if (!this.#socket.write(text)) await once(this.#socket, "drain");
+    if (!this.#socket.write(text)) await once(this.#socket, 'drain');
   }
 
   [Symbol.dispose](): void {

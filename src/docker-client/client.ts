@@ -1,12 +1,12 @@
 /** The calls of the Docker Engine API that the command line needs, against any engine's socket. */
-import type { Readable } from "node:stream";
-import { AbodeError } from "../base/errors.ts";
-import { Attached } from "./attached.ts";
-import { arrayOf, numberOf, objectOf, stringOf } from "./answers.ts";
-import type { Ulimit } from "../engine/record.ts";
-import type { OutputListener } from "./demultiplex.ts";
-import { EngineError } from "./errors.ts";
-import { Transport } from "./transport.ts";
+import type { Readable } from 'node:stream';
+import { AbodeError } from '../base/errors.ts';
+import { Attached } from './attached.ts';
+import { arrayOf, numberOf, objectOf, stringOf } from './answers.ts';
+import type { Ulimit } from '../engine/record.ts';
+import type { OutputListener } from './demultiplex.ts';
+import { EngineError } from './errors.ts';
+import { Transport } from './transport.ts';
 
 export interface NewContainer {
   readonly image: string;
@@ -44,17 +44,14 @@ export class DockerClient {
   }
 
   async ping(signal?: Signal): Promise<void> {
-    await this.transport.call("GET", "/_ping", { signal });
+    await this.transport.call('GET', '/_ping', { signal });
   }
 
   async version(signal?: Signal): Promise<EngineVersion> {
-    const answer = objectOf(await this.transport.call("GET", "/version", { signal }), "version");
-    const platform = answer["Platform"];
-    const name =
-      typeof platform === "object" && platform !== null && "Name" in platform
-        ? String(platform.Name)
-        : "";
-    return { name, version: stringOf(answer, "Version") };
+    const answer = objectOf(await this.transport.call('GET', '/version', { signal }), 'version');
+    const platform = answer['Platform'];
+    const name = typeof platform === 'object' && platform !== null && 'Name' in platform ? String(platform.Name) : '';
+    return { name, version: stringOf(answer, 'Version') };
   }
 
   async create(container: NewContainer, signal?: Signal): Promise<string> {
@@ -74,20 +71,11 @@ export class DockerClient {
         ...(container.ulimits !== undefined && { Ulimits: container.ulimits }),
       },
     };
-    return stringOf(
-      objectOf(
-        await this.transport.call("POST", "/containers/create", { body, signal }),
-        "container",
-      ),
-      "Id",
-    );
+    return stringOf(objectOf(await this.transport.call('POST', '/containers/create', { body, signal }), 'container'), 'Id');
   }
 
-  async attach(
-    id: string,
-    options: { stdin: boolean; listener: OutputListener; signal?: Signal },
-  ): Promise<Attached> {
-    const query = { stream: "1", stdin: options.stdin ? "1" : "0", stdout: "1", stderr: "1" };
+  async attach(id: string, options: { stdin: boolean; listener: OutputListener; signal?: Signal }): Promise<Attached> {
+    const query = { stream: '1', stdin: options.stdin ? '1' : '0', stdout: '1', stderr: '1' };
     const { socket, head } = await this.transport.hijack(`/containers/${id}/attach`, {
       query,
       signal: options.signal,
@@ -96,41 +84,30 @@ export class DockerClient {
   }
 
   async start(id: string, signal?: Signal): Promise<void> {
-    await this.transport.call("POST", `/containers/${id}/start`, { signal });
+    await this.transport.call('POST', `/containers/${id}/start`, { signal });
   }
 
   /** Stops it if it runs; the engine's own grace period applies. */
   async stop(id: string, signal?: Signal): Promise<void> {
-    await this.transport
-      .call("POST", `/containers/${id}/stop`, { signal })
-      .catch((error: unknown) => {
-        if (!(error instanceof EngineError && error.status === 304)) throw error;
-      });
+    await this.transport.call('POST', `/containers/${id}/stop`, { signal }).catch((error: unknown) => {
+      if (!(error instanceof EngineError && error.status === 304)) throw error;
+    });
   }
 
   /** The exit status of a container that ends, or has ended. */
   async wait(id: string, signal?: Signal): Promise<number> {
-    return numberOf(
-      objectOf(
-        await this.transport.call("POST", `/containers/${id}/wait`, { signal }),
-        "exit status",
-      ),
-      "StatusCode",
-    );
+    return numberOf(objectOf(await this.transport.call('POST', `/containers/${id}/wait`, { signal }), 'exit status'), 'StatusCode');
   }
 
   /** The host's process id of a running container's init. */
   async processId(id: string, signal?: Signal): Promise<number> {
-    const answer = objectOf(
-      await this.transport.call("GET", `/containers/${id}/json`, { signal }),
-      "container",
-    );
-    return numberOf(objectOf(answer["State"], "State"), "Pid");
+    const answer = objectOf(await this.transport.call('GET', `/containers/${id}/json`, { signal }), 'container');
+    return numberOf(objectOf(answer['State'], 'State'), 'Pid');
   }
 
   async remove(id: string, options: { force: boolean; signal?: Signal }): Promise<void> {
-    await this.transport.call("DELETE", `/containers/${id}`, {
-      query: { force: options.force ? "1" : "0" },
+    await this.transport.call('DELETE', `/containers/${id}`, {
+      query: { force: options.force ? '1' : '0' },
       signal: options.signal,
     });
   }
@@ -138,22 +115,16 @@ export class DockerClient {
   /** Ids; running ones only, unless `all`. */
   async list(options: { all: boolean; label?: string; signal?: Signal }): Promise<string[]> {
     const query = {
-      all: options.all ? "1" : "0",
+      all: options.all ? '1' : '0',
       ...(options.label !== undefined && { filters: JSON.stringify({ label: [options.label] }) }),
     };
-    const answer = arrayOf(
-      await this.transport.call("GET", "/containers/json", { query, signal: options.signal }),
-      "list",
-    );
-    return answer.map((entry) => stringOf(objectOf(entry, "container"), "Id"));
+    const answer = arrayOf(await this.transport.call('GET', '/containers/json', { query, signal: options.signal }), 'list');
+    return answer.map((entry) => stringOf(objectOf(entry, 'container'), 'Id'));
   }
 
   async image(reference: string, signal?: Signal): Promise<ImageFacts> {
-    const answer = objectOf(
-      await this.transport.call("GET", `/images/${reference}/json`, { signal }),
-      "image",
-    );
-    return { id: stringOf(answer, "Id"), size: numberOf(answer, "Size") };
+    const answer = objectOf(await this.transport.call('GET', `/images/${reference}/json`, { signal }), 'image');
+    return { id: stringOf(answer, 'Id'), size: numberOf(answer, 'Size') };
   }
 
   /** Undefined when the engine has no such image. */
@@ -166,41 +137,34 @@ export class DockerClient {
     }
   }
 
-  async tagImage(
-    reference: string,
-    repository: string,
-    tag: string,
-    signal?: Signal,
-  ): Promise<void> {
-    await this.transport.call("POST", `/images/${reference}/tag`, {
+  async tagImage(reference: string, repository: string, tag: string, signal?: Signal): Promise<void> {
+    await this.transport.call('POST', `/images/${reference}/tag`, {
       query: { repo: repository, tag },
       signal,
     });
   }
 
   async removeImage(reference: string, signal?: Signal): Promise<void> {
-    await this.transport.call("DELETE", `/images/${reference}`, { signal });
+    await this.transport.call('DELETE', `/images/${reference}`, { signal });
   }
 
   saveImage(reference: string, signal?: Signal): Promise<Readable> {
-    return this.transport.open("GET", `/images/${reference}/get`, { signal });
+    return this.transport.open('GET', `/images/${reference}/get`, { signal });
   }
 
   /** The name under which the engine knows the loaded image. */
   async loadImage(archive: Readable, signal?: Signal): Promise<string> {
-    const answer = await this.transport.open("POST", "/images/load", {
-      query: { quiet: "1" },
+    const answer = await this.transport.open('POST', '/images/load', {
+      query: { quiet: '1' },
       archive,
       signal,
     });
-    let text = "";
-    for await (const chunk of answer as AsyncIterable<Buffer>) text += chunk.toString("utf8");
+    let text = '';
+    for await (const chunk of answer as AsyncIterable<Buffer>) text += chunk.toString('utf8');
     const failure = /"error":"((?:[^"\\]|\\.)*)"/.exec(text)?.[1];
-    if (failure !== undefined)
-      throw new AbodeError("internal", `the image could not be loaded: ${failure}`);
+    if (failure !== undefined) throw new AbodeError('internal', `the image could not be loaded: ${failure}`);
     const name = /Loaded image(?: ID)?: ([^\s"\\]+)/.exec(text)?.[1];
-    if (name === undefined)
-      throw new AbodeError("internal", "the engine did not say what it loaded");
+    if (name === undefined) throw new AbodeError('internal', 'the engine did not say what it loaded');
     return name;
   }
 }

@@ -1,7 +1,7 @@
 /** Docker's stream of both outputs: frames of one byte stream, three bytes 0, four bytes length (big-endian), then the data. */
-import { AbodeError } from "../base/errors.ts";
+import { AbodeError } from '../base/errors.ts';
 
-export type OutputStream = "stdout" | "stderr";
+export type OutputStream = 'stdout' | 'stderr';
 export type OutputListener = (stream: OutputStream, data: Buffer) => void;
 
 const HEADER = 8;
@@ -9,7 +9,7 @@ const HEADER = 8;
 export class Demultiplexer {
   readonly #listener: OutputListener;
   #header: Buffer = Buffer.alloc(0);
-  #stream: OutputStream = "stdout";
+  #stream: OutputStream = 'stdout';
   #missing = 0;
 
   constructor(listener: OutputListener) {
@@ -35,12 +35,8 @@ export class Demultiplexer {
     this.#header = Buffer.concat([this.#header, chunk.subarray(0, wanted)]);
     if (this.#header.length === HEADER) {
       const stream = this.#header[0] ?? 0;
-      if (stream > 2)
-        throw new AbodeError(
-          "internal",
-          `the engine sent a frame of the unknown stream ${String(stream)}`,
-        );
-      this.#stream = stream === 2 ? "stderr" : "stdout";
+      if (stream > 2) throw new AbodeError('internal', `the engine sent a frame of the unknown stream ${String(stream)}`);
+      this.#stream = stream === 2 ? 'stderr' : 'stdout';
       this.#missing = this.#header.readUInt32BE(4);
       this.#header = Buffer.alloc(0);
     }

@@ -1,8 +1,8 @@
 /** HTTP over an engine's unix socket. */
-import { Agent, type IncomingMessage, request as httpRequest } from "node:http";
-import type { Duplex, Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
-import { connectionError, EngineError } from "./errors.ts";
+import { Agent, type IncomingMessage, request as httpRequest } from 'node:http';
+import type { Duplex, Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { connectionError, EngineError } from './errors.ts';
 
 export interface CallOptions {
   readonly query?: Readonly<Record<string, string>>;
@@ -13,7 +13,7 @@ export interface CallOptions {
 }
 
 /** The first version with all that is used here; every engine of these years speaks it. */
-const API = "/v1.41";
+const API = '/v1.41';
 /** Errors and JSON answers are read whole, up to here. */
 const MAX_ANSWER = 64 << 20;
 
@@ -28,16 +28,13 @@ export class Transport {
   /** The parsed answer; undefined where it has no body. */
   async call(method: string, path: string, options: CallOptions = {}): Promise<unknown> {
     const answer = await this.open(method, path, options);
-    const text = await readText(answer).catch((error: unknown) =>
-      Promise.reject(connectionError(this.socket, error)),
-    );
-    return text === "" || !isJson(answer) ? undefined : JSON.parse(text);
+    const text = await readText(answer).catch((error: unknown) => Promise.reject(connectionError(this.socket, error)));
+    return text === '' || !isJson(answer) ? undefined : JSON.parse(text);
   }
 
   /** The answer's body as it comes. */
   async open(method: string, path: string, options: CallOptions = {}): Promise<IncomingMessage> {
-    const content =
-      options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
+    const content = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
     const answer = await new Promise<IncomingMessage>((resolve, reject) => {
       const request = httpRequest({
         socketPath: this.socket,
@@ -47,15 +44,15 @@ export class Transport {
         headers: headersOf(content, options.archive),
         signal: options.signal,
       });
-      request.on("response", resolve);
-      request.on("error", reject);
+      request.on('response', resolve);
+      request.on('error', reject);
       // An engine that refuses early closes its end; its answer says why.
       if (options.archive === undefined) request.end(content);
       else pipeline(options.archive, request).catch(reject);
     }).catch((error: unknown) => Promise.reject(connectionError(this.socket, error)));
     const status = answer.statusCode ?? 0;
     if (status >= 200 && status < 300) return answer;
-    throw new EngineError(status, await readText(answer).catch(() => ""));
+    throw new EngineError(status, await readText(answer).catch(() => ''));
   }
 
   /** A request whose connection becomes a plain byte stream (Docker's "hijack"). */
@@ -64,42 +61,37 @@ export class Transport {
       const request = httpRequest({
         socketPath: this.socket,
         agent: false,
-        method: "POST",
+        method: 'POST',
         path: API + path + queryOf(options.query),
-        headers: { Host: "engine", Connection: "Upgrade", Upgrade: "tcp", "Content-Length": 0 },
+        headers: { Host: 'engine', Connection: 'Upgrade', Upgrade: 'tcp', 'Content-Length': 0 },
         signal: options.signal,
       });
-      request.on("upgrade", (_answer, socket, head) => {
+      request.on('upgrade', (_answer, socket, head) => {
         resolve({ socket, head });
       });
-      request.on("response", (answer) => {
+      request.on('response', (answer) => {
         readText(answer).then((text) => {
           reject(new EngineError(answer.statusCode ?? 0, text));
         }, reject);
       });
-      request.on("error", reject);
+      request.on('error', reject);
       request.end();
     }).catch((error: unknown) => Promise.reject(connectionError(this.socket, error)));
   }
 }
 
-function queryOf(query: CallOptions["query"]): string {
-  return query === undefined ? "" : `?${new URLSearchParams(query).toString()}`;
+function queryOf(query: CallOptions['query']): string {
+  return query === undefined ? '' : `?${new URLSearchParams(query).toString()}`;
 }
 
-function headersOf(
-  content: Buffer | undefined,
-  archive: Readable | undefined,
-): Record<string, string | number> {
-  if (content !== undefined)
-    return { Host: "engine", "Content-Type": "application/json", "Content-Length": content.length };
-  if (archive !== undefined)
-    return { Host: "engine", "Content-Type": "application/x-tar", "Transfer-Encoding": "chunked" };
-  return { Host: "engine" };
+function headersOf(content: Buffer | undefined, archive: Readable | undefined): Record<string, string | number> {
+  if (content !== undefined) return { Host: 'engine', 'Content-Type': 'application/json', 'Content-Length': content.length };
+  if (archive !== undefined) return { Host: 'engine', 'Content-Type': 'application/x-tar', 'Transfer-Encoding': 'chunked' };
+  return { Host: 'engine' };
 }
 
 function isJson(answer: IncomingMessage): boolean {
-  return (answer.headers["content-type"] ?? "").startsWith("application/json");
+  return (answer.headers['content-type'] ?? '').startsWith('application/json');
 }
 
 async function readText(answer: IncomingMessage): Promise<string> {
@@ -110,5 +102,5 @@ async function readText(answer: IncomingMessage): Promise<string> {
     if (size > MAX_ANSWER) throw new Error(`the answer is longer than ${String(MAX_ANSWER)} bytes`);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks).toString("utf8");
+  return Buffer.concat(chunks).toString('utf8');
 }

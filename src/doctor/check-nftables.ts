@@ -1,5 +1,5 @@
-import { attempt } from "./attempt.ts";
-import { type Finding, install, missing, ok } from "./finding.ts";
+import { attempt } from './attempt.ts';
+import { type Finding, install, missing, ok } from './finding.ts';
 
 /** The kinds of rules that Abode uses, in a network namespace that ends with the command. */
 const RULES = `
@@ -20,22 +20,17 @@ table ip abode_doctor {
 `;
 
 export async function checkNftables(): Promise<readonly Finding[]> {
-  const version = await attempt("nft", ["--version"]);
+  const version = await attempt('nft', ['--version']);
   if (!version.works) {
-    return [missing("nftables", version.why, "networks", install("nftables"))];
+    return [missing('nftables', version.why, 'networks', install('nftables'))];
   }
-  const list = await attempt("nft", ["list", "tables"]);
-  const rules = await attempt("unshare", ["--net", "nft", "-f", "-"], RULES);
+  const list = await attempt('nft', ['list', 'tables']);
+  const rules = await attempt('unshare', ['--net', 'nft', '-f', '-'], RULES);
   const failed = [list, rules].find((outcome) => !outcome.works);
   if (failed?.works === false) {
     return [
-      missing(
-        "nftables",
-        failed.why,
-        "networks other than none",
-        "modprobe nf_tables nft_chain_nat nft_masq; or run with CAP_NET_ADMIN",
-      ),
+      missing('nftables', failed.why, 'networks other than none', 'modprobe nf_tables nft_chain_nat nft_masq; or run with CAP_NET_ADMIN'),
     ];
   }
-  return [ok("nftables", `${version.output}; NAT and filter rules load`)];
+  return [ok('nftables', `${version.output}; NAT and filter rules load`)];
 }

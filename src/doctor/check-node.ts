@@ -1,5 +1,5 @@
-import { type Finding, ok } from "./finding.ts";
+import { type Finding, ok } from './finding.ts';
 
 export function checkNode(): Promise<readonly Finding[]> {
-  return Promise.resolve([ok("node", `${process.version} (${process.execPath})`)]);
+  return Promise.resolve([ok('node', `${process.version} (${process.execPath})`)]);
 }

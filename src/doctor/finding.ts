@@ -1,5 +1,5 @@
 /** One line of the doctor's report. */
-export type Verdict = "ok" | "warn" | "missing";
+export type Verdict = 'ok' | 'warn' | 'missing';
 
 export interface Finding {
   readonly check: string;
@@ -23,16 +23,15 @@ export interface Ground {
 
 export type Check = (ground: Ground) => Promise<readonly Finding[]>;
 
-export const ok = (check: string, detail: string): Finding => ({ check, verdict: "ok", detail });
+export const ok = (check: string, detail: string): Finding => ({ check, verdict: 'ok', detail });
 
 export function warn(check: string, detail: string, disables: string, mend: string): Finding {
-  return { check, verdict: "warn", detail, disables, mend };
+  return { check, verdict: 'warn', detail, disables, mend };
 }
 
 export function missing(check: string, detail: string, disables: string, mend: string): Finding {
-  return { check, verdict: "missing", detail, disables, mend };
+  return { check, verdict: 'missing', detail, disables, mend };
 }
 
 /** The command that installs Debian packages. */
-export const install = (...packages: readonly string[]): string =>
-  `apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+export const install = (...packages: readonly string[]): string => `apt-get install -y --no-install-recommends ${packages.join(' ')}`;

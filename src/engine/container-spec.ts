@@ -9,7 +9,6 @@ import { parseSize } from './size.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerRecord, HostConfig } from './record.ts';
 
-
 export interface SpecParts {
   readonly paths: ContainerPaths;
   readonly layers: readonly string[];
@@ -77,7 +76,8 @@ function limitsOf(host: HostConfig): Limits {
   return {
     memory: host.Memory ?? 0,
     memorySwap: host.MemorySwap ?? 0,
-    microCpus: (host.NanoCpus ?? 0) > 0 ? Math.round((host.NanoCpus ?? 0) / 1000) : quota > 0 ? Math.round((quota / period) * 1_000_000) : 0,
+    microCpus:
+      (host.NanoCpus ?? 0) > 0 ? Math.round((host.NanoCpus ?? 0) / 1000) : quota > 0 ? Math.round((quota / period) * 1_000_000) : 0,
     cpuShares: host.CpuShares ?? 0,
     cpuset: host.CpusetCpus ?? '',
     pids: Math.max(0, host.PidsLimit ?? 0),
@@ -88,7 +88,11 @@ const UNLIMITED = 2n ** 64n - 1n;
 
 function rlimitsOf(host: HostConfig): Rlimit[] {
   const value = (number: number): bigint => (number < 0 ? UNLIMITED : BigInt(number));
-  return (host.Ulimits ?? []).map((limit) => ({ name: `RLIMIT_${limit.Name.toUpperCase()}`, soft: value(limit.Soft), hard: value(limit.Hard) }));
+  return (host.Ulimits ?? []).map((limit) => ({
+    name: `RLIMIT_${limit.Name.toUpperCase()}`,
+    soft: value(limit.Soft),
+    hard: value(limit.Hard),
+  }));
 }
 
 function securityOf(host: HostConfig, ceilings: Ceilings): Security {
@@ -111,10 +115,12 @@ function securityOf(host: HostConfig, ceilings: Ceilings): Security {
 /** What Docker refuses at create, before anything is made. */
 export function checkHostConfig(host: HostConfig): void {
   for (const option of host.SecurityOpt ?? []) {
-    if (!/^(seccomp|apparmor|label|no-new-privileges|systempaths|writable-cgroups)([=:]|$)/.test(option)) throw invalid(`invalid --security-opt 2: "${option}"`);
+    if (!/^(seccomp|apparmor|label|no-new-privileges|systempaths|writable-cgroups)([=:]|$)/.test(option))
+      throw invalid(`invalid --security-opt 2: "${option}"`);
   }
   for (const limit of host.Ulimits ?? []) {
-    if (limit.Hard >= 0 && (limit.Soft > limit.Hard || limit.Soft < 0)) throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${String(limit.Soft)} > ${String(limit.Hard)}`);
+    if (limit.Hard >= 0 && (limit.Soft > limit.Hard || limit.Soft < 0))
+      throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${String(limit.Soft)} > ${String(limit.Hard)}`);
   }
   const { Type: type = 'json-file' } = host.LogConfig ?? {};
   if (!['', 'json-file', 'none'].includes(type)) throw invalid(`logger: no log driver named '${type}' is registered`);

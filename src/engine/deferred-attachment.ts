@@ -6,6 +6,8 @@ export class DeferredAttachment implements Attachment {
   readonly #inner: Promise<Attachment | undefined>;
   #resolve: (attachment: Attachment | undefined) => void = () => undefined;
   #closed = false;
+  readonly #announced: OutputChunk[] = [];
+  #wake: (() => void) | undefined;
   readonly #onClose: () => void;
 
   constructor(tty: boolean, onClose: () => void) {
@@ -42,8 +44,40 @@ export class DeferredAttachment implements Attachment {
     this.#resolve(undefined);
   }
 
+  /** Something to tell the client on its stderr before the process says anything. */
+  announce(text: string): void {
+    this.#announced.push({ stream: this.tty ? 'stdout' : 'stderr', data: Buffer.from(this.tty ? text.replaceAll('\n', '\r\n') : text) });
+    this.#wake?.();
+  }
+
   async *#chunks(): AsyncGenerator<OutputChunk> {
-    const attachment = await this.#inner;
-    if (attachment !== undefined) yield* attachment.output;
+    // Until the process's first byte both can come, announcements and output; then only output.
+    const first = this.#inner.then(async (attachment) => {
+      const output = attachment?.output[Symbol.asyncIterator]();
+      return { output, chunk: await output?.next() };
+    });
+    let begun: Awaited<typeof first> | undefined;
+    void first.then(
+      (result) => {
+        begun = result;
+        this.#wake?.();
+      },
+      () => this.#wake?.(),
+    );
+    while (begun === undefined) {
+      yield* this.#announced.splice(0);
+      if (begun !== undefined) break;
+      await Promise.race([
+        first,
+        new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        }),
+      ]);
+    }
+    yield* this.#announced.splice(0);
+    const { output, chunk } = await first;
+    if (output === undefined || chunk === undefined || chunk.done === true) return;
+    yield chunk.value;
+    yield* { [Symbol.asyncIterator]: () => output };
   }
 }

@@ -85,6 +85,7 @@ export class Engine implements ContainerEngine {
       poolSize: config.pool,
       onProgress: (message) => {
         log.info(message);
+        this.#runs.announce(message);
         this.#events.emit('vm', 'template', 'template', { message });
       },
     });
@@ -97,10 +98,20 @@ export class Engine implements ContainerEngine {
         this.#events.emit('vm', state, record.id, { name: record.name, ...(reason === '' ? {} : { reason }) });
       },
     });
-    this.#sandboxes = new Sandboxes({ agentPath, ceilings: this.#ceilings, runtimeRoot: join(config.runDir, 'oci') }, this.#vmHost, this.#shared);
+    this.#sandboxes = new Sandboxes(
+      { agentPath, ceilings: this.#ceilings, runtimeRoot: join(config.runDir, 'oci') },
+      this.#vmHost,
+      this.#shared,
+    );
     const paths = (id: string): ReturnType<typeof containerPaths> => containerPaths(config, id);
     const parts = { containers: this.#containers, events: this.#events, numbers, paths };
-    this.#runs = new RunControl({ ...parts, sandboxes: this.#sandboxes, network, log, spec: (record, plan, size) => this.#spec(record, plan, size) });
+    this.#runs = new RunControl({
+      ...parts,
+      sandboxes: this.#sandboxes,
+      network,
+      log,
+      spec: (record, plan, size) => this.#spec(record, plan, size),
+    });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
   }
 
@@ -132,7 +143,8 @@ export class Engine implements ContainerEngine {
   /** The daemon ends; containers and VMs go on. Without any, the bridge and its rules go too. */
   async close(): Promise<void> {
     this.#runs.close();
-    const busy = this.#containers.all().some((record) => record.state.status === 'running') || this.listVms().some((vm) => vm.state === 'running');
+    const busy =
+      this.#containers.all().some((record) => record.state.status === 'running') || this.listVms().some((vm) => vm.state === 'running');
     await this.#network.close(!busy);
     await this.#vmHost.close();
   }
@@ -154,7 +166,12 @@ export class Engine implements ContainerEngine {
   }
 
   list(filter: ListFilter): ContainerRecord[] {
-    return filterContainers(this.#containers.all(), filter, (reference) => this.get(reference), (record, name) => this.#isFromImage(record, name));
+    return filterContainers(
+      this.#containers.all(),
+      filter,
+      (reference) => this.get(reference),
+      (record, name) => this.#isFromImage(record, name),
+    );
   }
 
   start(reference: string): Promise<void> {
@@ -210,7 +227,8 @@ export class Engine implements ContainerEngine {
 
   async attach(reference: string, options: AttachOptions): Promise<Attachment> {
     const record = this.get(reference);
-    if (record.state.status === 'running' && record.state.paused) throw conflict(`Container ${record.id} is paused, unpause the container before attach`);
+    if (record.state.status === 'running' && record.state.paused)
+      throw conflict(`Container ${record.id} is paused, unpause the container before attach`);
     const live = await this.#runs.attach(record.id, options);
     if (!options.logs) return live;
     const past = this.#readLogs(record, { ...options, follow: false, signal: new AbortController().signal });

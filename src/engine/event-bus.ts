@@ -68,7 +68,8 @@ export class EventBus {
 
 function matches(event: EngineEvent, filters: EventQuery['filters']): boolean {
   const { attributes } = event;
-  const isOne = (values: readonly string[], ...candidates: Array<string | undefined>): boolean => values.some((value) => candidates.includes(value));
+  const isOne = (values: readonly string[], ...candidates: Array<string | undefined>): boolean =>
+    values.some((value) => candidates.includes(value));
   return Object.entries(filters).every(([key, values]) => {
     if (values.length === 0) return true;
     switch (key) {
@@ -77,12 +78,15 @@ function matches(event: EngineEvent, filters: EventQuery['filters']): boolean {
       case 'event':
         return values.some((value) => event.action === value || event.action.startsWith(`${value}:`));
       case 'container':
-        return event.type === 'container' && (isOne(values, event.id, attributes['name']) || values.some((value) => value.length > 3 && event.id.startsWith(value)));
+        return (
+          event.type === 'container' &&
+          (isOne(values, event.id, attributes['name']) || values.some((value) => value.length > 3 && event.id.startsWith(value)))
+        );
       case 'image':
         return event.type === 'image' ? isOne(values, event.id, attributes['name']) : isOne(values, attributes['image']);
       case 'label':
         return values.every((value) => {
-          const [name = '', wanted] = split(value);
+          const [name, wanted] = split(value);
           return name in attributes && (wanted === undefined || attributes[name] === wanted);
         });
       case 'scope':

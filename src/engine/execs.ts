@@ -37,7 +37,15 @@ export class Execs {
     this.#running(container.id);
     if (request.command.length === 0) throw invalid('No exec command specified');
     const id = randomBytes(32).toString('hex');
-    this.#records.set(id, { ...request, id, containerId: container.id, proc: this.#parts.numbers.next(), running: false, pid: 0, exitCode: null });
+    this.#records.set(id, {
+      ...request,
+      id,
+      containerId: container.id,
+      proc: this.#parts.numbers.next(),
+      running: false,
+      pid: 0,
+      exitCode: null,
+    });
     this.#emit(container.id, `exec_create: ${request.command.join(' ')}`, id);
     return id;
   }
@@ -137,6 +145,10 @@ export class Execs {
 
   #emit(container: string, action: string, exec: string, more: Readonly<Record<string, string>> = {}): void {
     if (!this.#parts.containers.has(container)) return;
-    this.#parts.events.emit('container', action, container, { ...containerAttributes(this.#parts.containers.byId(container)), execID: exec, ...more });
+    this.#parts.events.emit('container', action, container, {
+      ...containerAttributes(this.#parts.containers.byId(container)),
+      execID: exec,
+      ...more,
+    });
   }
 }

@@ -39,7 +39,10 @@ export function resolvConf(record: ContainerRecord, host: string): string {
   const { Dns: dns, DnsSearch: search, DnsOptions: options } = record.host;
   const replaced: Array<[keyword: string, line: string | undefined]> = [
     ['nameserver', lines('nameserver', dns)],
-    ['search', search !== undefined && search !== null && search.length > 0 && search[0] !== '.' ? `search ${search.join(' ')}\n` : undefined],
+    [
+      'search',
+      search !== undefined && search !== null && search.length > 0 && search[0] !== '.' ? `search ${search.join(' ')}\n` : undefined,
+    ],
     ['options', options !== undefined && options !== null && options.length > 0 ? `options ${options.join(' ')}\n` : undefined],
   ];
   return replaced.reduce((text, [keyword, line]) => (line === undefined ? text : withoutKeyword(text, keyword) + line), host);

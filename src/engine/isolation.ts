@@ -23,6 +23,7 @@ export function parseIsolation(runtime: string | undefined): Isolation {
 }
 
 export function checkVmName(name: string): string {
-  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(name)) throw invalid(`invalid VM name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+  if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/.test(name))
+    throw invalid(`invalid VM name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
   return name;
 }

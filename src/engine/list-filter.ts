@@ -3,12 +3,34 @@ import { invalid } from '../base/errors.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ListFilter } from './api.ts';
 
-const KNOWN = ['ancestor', 'before', 'exited', 'expose', 'health', 'id', 'is-task', 'isolation', 'label', 'name', 'network', 'publish', 'since', 'status', 'volume'];
+const KNOWN = [
+  'ancestor',
+  'before',
+  'exited',
+  'expose',
+  'health',
+  'id',
+  'is-task',
+  'isolation',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
+];
 
 /** Newest first. `find` resolves the container that `before` and `since` name; `ancestor` is told what image names an image has. */
-export function filterContainers(records: readonly ContainerRecord[], query: ListFilter, find: (reference: string) => ContainerRecord, isImage: (record: ContainerRecord, name: string) => boolean): ContainerRecord[] {
+export function filterContainers(
+  records: readonly ContainerRecord[],
+  query: ListFilter,
+  find: (reference: string) => ContainerRecord,
+  isImage: (record: ContainerRecord, name: string) => boolean,
+): ContainerRecord[] {
   for (const key of Object.keys(query.filters)) if (!KNOWN.includes(key)) throw invalid(`invalid filter '${key}'`);
-  const all = query.all || (query.limit ?? 0) > 0 || (query.filters['status'] ?? []).length > 0 || (query.filters['exited'] ?? []).length > 0;
+  const all =
+    query.all || (query.limit ?? 0) > 0 || (query.filters['status'] ?? []).length > 0 || (query.filters['exited'] ?? []).length > 0;
   const checks = Object.entries(query.filters)
     .filter(([, values]) => values.length > 0)
     .map(([key, values]) => check(key, values, find, isImage));
@@ -21,7 +43,12 @@ export function filterContainers(records: readonly ContainerRecord[], query: Lis
 
 type Check = (record: ContainerRecord) => boolean;
 
-function check(key: string, values: readonly string[], find: (reference: string) => ContainerRecord, isImage: (record: ContainerRecord, name: string) => boolean): Check {
+function check(
+  key: string,
+  values: readonly string[],
+  find: (reference: string) => ContainerRecord,
+  isImage: (record: ContainerRecord, name: string) => boolean,
+): Check {
   switch (key) {
     case 'id':
       return (record) => values.some((value) => record.id.startsWith(value));
@@ -31,7 +58,8 @@ function check(key: string, values: readonly string[], find: (reference: string)
       return (record) => values.every((value) => hasLabel(record, value));
     case 'status':
       for (const value of values) {
-        if (!['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'].includes(value)) throw invalid(`invalid filter 'status=${value}'`);
+        if (!['created', 'restarting', 'running', 'removing', 'paused', 'exited', 'dead'].includes(value))
+          throw invalid(`invalid filter 'status=${value}'`);
       }
       return (record) => values.includes(statusOf(record));
     case 'exited':

@@ -114,7 +114,10 @@ class LineReader {
 }
 
 async function existing(source: LogSource): Promise<string[]> {
-  const paths = [...Array.from({ length: Math.max(0, source.maxFiles - 1) }, (_, index) => `${source.path}.${String(source.maxFiles - 1 - index)}`), source.path];
+  const paths = [
+    ...Array.from({ length: Math.max(0, source.maxFiles - 1) }, (_, index) => `${source.path}.${String(source.maxFiles - 1 - index)}`),
+    source.path,
+  ];
   const found = await Promise.all(paths.map((path) => stat(path).then(() => [path], ignoreMissing)));
   return found.flatMap((path) => path ?? []);
 }

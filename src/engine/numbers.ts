@@ -23,7 +23,10 @@ export class Numbers {
   #reserve(): void {
     const stored = Number(this.#database.get("SELECT value FROM counter WHERE name = 'process'")?.['value'] ?? 0);
     const start = stored + BLOCK > MAX ? 0 : stored;
-    this.#database.run("INSERT INTO counter (name, value) VALUES ('process', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", start + BLOCK);
+    this.#database.run(
+      "INSERT INTO counter (name, value) VALUES ('process', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+      start + BLOCK,
+    );
     this.#next = start;
     this.#end = start + BLOCK;
   }

@@ -80,14 +80,24 @@ async function adopt(record: ContainerRecord, parts: ReconcileParts): Promise<vo
     return;
   }
   const { runDir } = parts.paths(record.id);
-  const unknown: ProcessExit = { exitCode: 137, oomKilled: false, time: new Date().toISOString(), reason: 'the container was gone when the daemon came back' };
+  const unknown: ProcessExit = {
+    exitCode: 137,
+    oomKilled: false,
+    time: new Date().toISOString(),
+    reason: 'the container was gone when the daemon came back',
+  };
   const exit = (await readExitRecord(join(runDir, 'exit.json'))) ?? unknown;
   await parts.runs.lost(record, exit);
 }
 
 /** Directories of containers that no record runs in: a start that was cut short, a removal half done. */
 async function sweepStrangers({ containers, runDir, rootDir, sandboxes, log }: ReconcileParts): Promise<void> {
-  const running = new Set(containers.all().filter((record) => record.state.status === 'running').map((record) => runName(record.id)));
+  const running = new Set(
+    containers
+      .all()
+      .filter((record) => record.state.status === 'running')
+      .map((record) => runName(record.id)),
+  );
   const byRunName = new Map(containers.all().map((record) => [runName(record.id), record]));
   for (const name of await entries(join(runDir, 'c'))) {
     if (running.has(name)) continue;

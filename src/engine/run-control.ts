@@ -57,6 +57,8 @@ export class RunControl {
   readonly #exclusive = new Exclusive();
   readonly #runs = new Map<string, Run>();
   readonly #waiting = new Map<string, Set<{ attachment: DeferredAttachment; options: AttachOptions }>>();
+  /** Attachments of VMs whose start is under way. */
+  readonly #starting = new Map<string, DeferredAttachment[]>();
   readonly #sizes = new Map<string, TerminalSize>();
   readonly #delays = new Map<string, { delayMs: number; timer?: NodeJS.Timeout }>();
   readonly waiters: Waiters = new Waiters();
@@ -121,25 +123,24 @@ export class RunControl {
     });
   }
 
-  /** Stops it if it runs (with force), and removes everything of it. */
+  /** Stops it if it runs (with force), and removes everything of it. A start or exit under way is waited for first. */
   async remove(id: string, force: boolean): Promise<void> {
     this.#cancelRestart(id);
-    const record = this.#parts.containers.byId(id);
-    if (record.state.status === 'running') {
-      if (!force) {
-        throw conflict(
-          record.state.paused
-            ? `cannot remove container "/${record.name}": container is paused and must be unpaused first`
-            : `cannot remove container "/${record.name}": container is running: stop the container before removing or force remove`,
-        );
-      }
+    for (;;) {
+      const removed = await this.#exclusive.run(id, async () => {
+        if (this.#parts.containers.has(id) && this.#parts.containers.byId(id).state.status === 'running') return false;
+        await this.#remove(id);
+        return true;
+      });
+      if (removed) return;
+      const record = this.#parts.containers.byId(id);
+      if (!force) throw removalRefused(record);
       this.#parts.containers.update(id, { removing: true });
       await this.kill(id, 'KILL').catch((error: unknown) => {
         if (!(error instanceof AbodeError && error.code === 'conflict')) throw error;
       });
       await this.#settled(id);
     }
-    if (this.#parts.containers.has(id)) await this.#exclusive.run(id, () => this.#remove(id));
   }
 
   /** Output from the next byte on; of a container that does not run, from its next start. */
@@ -162,6 +163,11 @@ export class RunControl {
     const record = this.#parts.containers.byId(id);
     this.#sizes.set(id, { rows, columns });
     if (record.state.status === 'running') await this.sandbox(id)?.resize(record.proc, rows, columns);
+  }
+
+  /** Tells those who wait for a VM's first byte why it takes longer than usual. */
+  announce(message: string): void {
+    for (const attachments of this.#starting.values()) for (const attachment of attachments) attachment.announce(`abode: ${message}\n`);
   }
 
   /** Takes a container's sandbox over from a former daemon. */
@@ -190,21 +196,39 @@ export class RunControl {
     }
     const lease = before.host.NetworkMode === 'none' ? undefined : network.lease(id);
     const { network: _former, ...rest } = before;
-    const record: ContainerRecord = { ...rest, proc: numbers.next(), stopRequested: false, ...(lease === undefined ? {} : { network: { network: 'bridge', ...lease } }) };
+    const record: ContainerRecord = {
+      ...rest,
+      proc: numbers.next(),
+      stopRequested: false,
+      ...(lease === undefined ? {} : { network: { network: 'bridge', ...lease } }),
+    };
     const { rootDir } = paths(id);
     const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
     const spec = this.#parts.spec(record, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
     let sandbox: Sandbox | undefined;
     try {
+      // A shared VM starts within the preparation.
+      if (record.isolation.kind === 'hybrid')
+        this.#starting.set(
+          id,
+          [...(this.#waiting.get(id) ?? [])].filter(({ options }) => options.stderr).map(({ attachment }) => attachment),
+        );
       const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir), sandboxes.prepare(record.isolation, spec)]);
       sandbox = prepared;
       await this.#connectWaiting(id, sandbox, record);
       const pid = await sandbox.start();
       const state: ContainerState = { status: 'running', pid, startedAt: new Date().toISOString(), paused: false };
-      containers.update(id, { proc: record.proc, stopRequested: false, state, ...(record.network === undefined ? {} : { network: record.network }) });
+      containers.update(id, {
+        proc: record.proc,
+        stopRequested: false,
+        state,
+        ...(record.network === undefined ? {} : { network: record.network }),
+      });
     } catch (error) {
       await this.#failed(id, error, sandbox, spec);
       throw error;
+    } finally {
+      this.#starting.delete(id);
     }
     this.#watch(containers.byId(id), sandbox);
     this.#emit(id, 'start');
@@ -227,6 +251,11 @@ export class RunControl {
   async #connectWaiting(id: string, sandbox: Sandbox, record: ContainerRecord): Promise<void> {
     const waiting = [...(this.#waiting.get(id) ?? [])];
     this.#waiting.delete(id);
+    if (record.isolation.kind !== 'container')
+      this.#starting.set(
+        id,
+        waiting.filter(({ options }) => options.stderr).map(({ attachment }) => attachment),
+      );
     await Promise.all(
       waiting.map(async ({ attachment, options }) => {
         attachment.connect(await sandbox.attach(record.proc, options, record.config.Tty ?? false));
@@ -274,12 +303,27 @@ export class RunControl {
     if (record.state.status !== 'running') return;
     const { startedAt } = record.state;
     const autoRemove = record.host.AutoRemove === true;
-    const decision = decideRestart(record, exit.exitCode, Date.parse(exit.time) - Date.parse(startedAt), this.#delays.get(id)?.delayMs ?? 0);
+    const decision = decideRestart(
+      record,
+      exit.exitCode,
+      Date.parse(exit.time) - Date.parse(startedAt),
+      this.#delays.get(id)?.delayMs ?? 0,
+    );
     const restart = decision.restart && !autoRemove && !record.removing && !this.#closing;
-    const state: ContainerState = { status: 'exited', startedAt, finishedAt: exit.time, exitCode: exit.exitCode, oomKilled: exit.oomKilled, error: exit.reason };
+    const state: ContainerState = {
+      status: 'exited',
+      startedAt,
+      finishedAt: exit.time,
+      exitCode: exit.exitCode,
+      oomKilled: exit.oomKilled,
+      error: exit.reason,
+    };
     containers.update(id, { network: undefined, state });
     if (exit.oomKilled) this.#emit(id, 'oom');
-    this.#emit(id, 'die', { exitCode: String(exit.exitCode), execDuration: String(Math.max(0, Math.round((Date.parse(exit.time) - Date.parse(startedAt)) / 1000))) });
+    this.#emit(id, 'die', {
+      exitCode: String(exit.exitCode),
+      execDuration: String(Math.max(0, Math.round((Date.parse(exit.time) - Date.parse(startedAt)) / 1000))),
+    });
     this.waiters.exited(id, { exitCode: exit.exitCode });
     try {
       await (sandbox?.release({ keepData: !autoRemove && !record.removing }) ?? this.#sweep(record));
@@ -356,7 +400,11 @@ export class RunControl {
     if (!containers.has(id)) return;
     const record = containers.update(id, { removing: true });
     const { rootDir, runDir } = paths(id);
-    await Promise.all([rm(rootDir, { recursive: true, force: true }), rm(runDir, { recursive: true, force: true }), sandboxes.forget(record.isolation, id)]);
+    await Promise.all([
+      rm(rootDir, { recursive: true, force: true }),
+      rm(runDir, { recursive: true, force: true }),
+      sandboxes.forget(record.isolation, id),
+    ]);
     network.release(id);
     containers.delete(id);
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
@@ -370,6 +418,15 @@ export class RunControl {
   #emit(id: string, action: string, more: Readonly<Record<string, string>> = {}): void {
     this.#parts.events.emit('container', action, id, { ...containerAttributes(this.#parts.containers.byId(id)), ...more });
   }
+}
+
+function removalRefused(record: ContainerRecord): AbodeError {
+  const paused = record.state.status === 'running' && record.state.paused;
+  return conflict(
+    paused
+      ? `cannot remove container "/${record.name}": container is paused and must be unpaused first`
+      : `cannot remove container "/${record.name}": container is running: stop the container before removing or force remove`,
+  );
 }
 
 async function exitedWithin(exit: Promise<unknown>, deadlineMs: number | undefined): Promise<boolean> {

@@ -28,7 +28,9 @@ export class DiskStore {
   }
 
   size(image: ImageRecord): number | undefined {
-    return statSync(this.#path(image), { throwIfNoEntry: false })?.size;
+    // Blocks, not length: the file is extended to a nominal size that templates know, and that extension is a hole.
+    const info = statSync(this.#path(image), { throwIfNoEntry: false });
+    return info === undefined ? undefined : info.blocks * 512;
   }
 
   async get(image: ImageRecord): Promise<ImageDisk> {

@@ -30,10 +30,10 @@ export function parseHealthcheck(text: string, parseList: (text: string) => stri
 
 function takeFlags(text: string): { flags: HealthConfig; rest: string } {
   let rest = text;
-  let flags: HealthConfig = {};
+  const flags: HealthConfig = {};
   for (let match = flagPattern.exec(rest); match !== null; match = flagPattern.exec(rest)) {
     const [whole, name = '', value = ''] = match;
-    flags = { ...flags, ...readFlag(name, value) };
+    Object.assign(flags, readFlag(name, value));
     rest = rest.slice(whole.length);
   }
   return { flags, rest };

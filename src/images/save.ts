@@ -66,8 +66,8 @@ async function fill(tar: Pack, layers: LayerStore, saved: readonly Saved[], leas
     addDirectory(tar, 'blobs/');
     addDirectory(tar, 'blobs/sha256/');
     const manifests = saved.map((image) => ({ saved: image, text: manifestOf(image, found) }));
-    for (const text of new Set(saved.map(({ configuration }) => configuration))) await addText(tar, blobName(digestOf(text)), text);
-    for (const text of new Set(manifests.map(({ text }) => text))) await addText(tar, blobName(digestOf(text)), text);
+    const texts = new Set([...saved.map(({ configuration }) => configuration), ...manifests.map(({ text }) => text)]);
+    for (const text of texts) await addText(tar, blobName(digestOf(text)), text);
     for (const layer of found.values()) await addLayer(tar, layers, layer);
     await addText(tar, 'index.json', indexOf(manifests));
     await addText(tar, 'manifest.json', JSON.stringify(saved.map((image) => dockerManifestOf(image))));

@@ -8,7 +8,8 @@ export interface Subnet {
 
 export function parseIpv4(text: string): number {
   const parts = text.split('.').map(Number);
-  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255)) throw invalid(`invalid IPv4 address: ${text}`);
+  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255))
+    throw invalid(`invalid IPv4 address: ${text}`);
   return parts.reduce((number, part) => number * 256 + part, 0);
 }
 

@@ -30,7 +30,10 @@ export class DockerWatch {
       if (chunk.includes('DOCKER-USER') || chunk.includes('FORWARD')) this.#schedule();
     });
     const again = (): void => {
-      if (!this.#stopped) setTimeout(() => { this.start(); }, RESTART_MS).unref();
+      if (!this.#stopped)
+        setTimeout(() => {
+          this.start();
+        }, RESTART_MS).unref();
     };
     monitor.once('error', again);
     monitor.once('close', again);

@@ -47,7 +47,9 @@ const COMMENT_PREFIX = 'abode:';
 export async function allowBesideDocker(bridge: string): Promise<boolean> {
   const rules = await dockerUserRules();
   if (rules === undefined) return false;
-  const missing = [`iifname "${bridge}"`, `oifname "${bridge}"`].filter((match) => !rules.some((rule) => rule.text.includes(match) && rule.text.includes(COMMENT_PREFIX)));
+  const missing = [`iifname "${bridge}"`, `oifname "${bridge}"`].filter(
+    (match) => !rules.some((rule) => rule.text.includes(match) && rule.text.includes(COMMENT_PREFIX)),
+  );
   if (missing.length === 0) return false;
   await run('nft', ['-f', '-'], {
     input: missing.map((match) => `insert rule ip filter DOCKER-USER ${match} accept comment "${COMMENT_PREFIX}${bridge}"\n`).join(''),
@@ -65,7 +67,9 @@ async function removeFromDocker(bridge: string): Promise<void> {
 async function dockerUserRules(): Promise<Array<{ text: string; handle: string }> | undefined> {
   try {
     const { stdout } = await run('nft', ['-a', 'list', 'chain', 'ip', 'filter', 'DOCKER-USER']);
-    return [...stdout.matchAll(/^\s*(.*) # handle (\d+)$/gm)].map(([, text = '', handle = '']) => ({ text, handle })).filter(({ text }) => !text.includes('{'));
+    return [...stdout.matchAll(/^\s*(.*) # handle (\d+)$/gm)]
+      .map(([, text = '', handle = '']) => ({ text, handle }))
+      .filter(({ text }) => !text.includes('{'));
   } catch (error) {
     if (error instanceof ProcessError && error.exitCode === 1) return undefined;
     throw error;

@@ -18,7 +18,10 @@ export interface Lease {
 const NETWORK = 'bridge';
 
 /** Candidates for the bridge's subnet: the first that the host does not use already. */
-const CANDIDATES = [...Array.from({ length: 13 }, (_, index) => `172.${String(index + 19)}.0.0/16`), ...Array.from({ length: 64 }, (_, index) => `10.${String(index + 190)}.0.0/16`)];
+const CANDIDATES = [
+  ...Array.from({ length: 13 }, (_, index) => `172.${String(index + 19)}.0.0/16`),
+  ...Array.from({ length: 64 }, (_, index) => `10.${String(index + 190)}.0.0/16`),
+];
 
 export class Network {
   readonly #database: Database;
@@ -64,12 +67,18 @@ export class Network {
     const address = this.#database.transaction(() => {
       const held = this.#database.get('SELECT address FROM address WHERE network = ? AND owner = ?', NETWORK, owner);
       if (held !== undefined) return parseIpv4(String(held['address']));
-      const taken = new Set(this.#database.all('SELECT address FROM address WHERE network = ?', NETWORK).map((row) => parseIpv4(String(row['address']))));
+      const taken = new Set(
+        this.#database.all('SELECT address FROM address WHERE network = ?', NETWORK).map((row) => parseIpv4(String(row['address']))),
+      );
       const last = Number(this.#database.get("SELECT value FROM counter WHERE name = 'address'")?.['value'] ?? 0);
       const free = nextFree(subnet, last, taken);
-      if (free === undefined) throw new AbodeError('internal', `no available IPv4 addresses on this network's address pools: ${NETWORK} (${subnetText(subnet)})`);
+      if (free === undefined)
+        throw new AbodeError('internal', `no available IPv4 addresses on this network's address pools: ${NETWORK} (${subnetText(subnet)})`);
       this.#database.run('INSERT INTO address (network, address, owner) VALUES (?, ?, ?)', NETWORK, formatIpv4(free), owner);
-      this.#database.run("INSERT INTO counter (name, value) VALUES ('address', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", free);
+      this.#database.run(
+        "INSERT INTO counter (name, value) VALUES ('address', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        free,
+      );
       return free;
     });
     return { address: formatIpv4(address), prefixLength: subnet.prefixLength, gateway: this.gateway, mac: macOf(address) };

@@ -10,8 +10,9 @@ const NAMES =
 /** Every capability there is: what `--privileged` means in a guest, where nothing of the host's limits it. */
 export const ALL_CAPABILITIES: readonly string[] = NAMES;
 
-const DEFAULTS =
-  'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE'.split(' ').map((name) => `CAP_${name}`);
+const DEFAULTS = 'CHOWN DAC_OVERRIDE FSETID FOWNER MKNOD NET_RAW SETGID SETUID SETFCAP SETPCAP NET_BIND_SERVICE SYS_CHROOT KILL AUDIT_WRITE'
+  .split(' ')
+  .map((name) => `CAP_${name}`);
 
 export interface CapabilityRequest {
   readonly privileged: boolean;

@@ -38,12 +38,18 @@ export async function createCgroup(name: string, limits: CgroupLimits): Promise<
   const quota = Math.round((limits.microCpus * period) / 1_000_000);
   const values: Array<[controller: (typeof V1_CONTROLLERS)[number], file: string, value: string]> = v2
     ? [
-        ...(limits.memory > 0 ? [['memory', 'memory.max', String(limits.memory)] as [(typeof V1_CONTROLLERS)[number], string, string]] : []),
-        ...(quota > 0 ? [['cpu', 'cpu.max', `${String(quota)} ${String(period)}`] as [(typeof V1_CONTROLLERS)[number], string, string]] : []),
+        ...(limits.memory > 0
+          ? [['memory', 'memory.max', String(limits.memory)] as [(typeof V1_CONTROLLERS)[number], string, string]]
+          : []),
+        ...(quota > 0
+          ? [['cpu', 'cpu.max', `${String(quota)} ${String(period)}`] as [(typeof V1_CONTROLLERS)[number], string, string]]
+          : []),
         ...(limits.pids > 0 ? [['pids', 'pids.max', String(limits.pids)] as [(typeof V1_CONTROLLERS)[number], string, string]] : []),
       ]
     : [
-        ...(limits.memory > 0 ? [['memory', 'memory.limit_in_bytes', String(limits.memory)] as [(typeof V1_CONTROLLERS)[number], string, string]] : []),
+        ...(limits.memory > 0
+          ? [['memory', 'memory.limit_in_bytes', String(limits.memory)] as [(typeof V1_CONTROLLERS)[number], string, string]]
+          : []),
         ...(quota > 0 ? [['cpu', 'cpu.cfs_quota_us', String(quota)] as [(typeof V1_CONTROLLERS)[number], string, string]] : []),
         ...(limits.pids > 0 ? [['pids', 'pids.max', String(limits.pids)] as [(typeof V1_CONTROLLERS)[number], string, string]] : []),
       ];
@@ -82,7 +88,9 @@ export async function killCgroup(name: string): Promise<void> {
 /** The group's directory and those of the groups in it, the innermost first. */
 async function withGroupsBelow(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
-  const below = await Promise.all(entries.filter((entry) => entry.isDirectory()).map((entry) => withGroupsBelow(join(directory, entry.name))));
+  const below = await Promise.all(
+    entries.filter((entry) => entry.isDirectory()).map((entry) => withGroupsBelow(join(directory, entry.name))),
+  );
   return [...below.flat(), directory];
 }
 
@@ -120,7 +128,10 @@ async function allDirectories(name: string): Promise<string[]> {
 export async function cgroupMemory(name: string): Promise<number | undefined> {
   const v2 = (await cgroupVersion()) === '2';
   const directory = v2 ? join(ROOT, name) : join(ROOT, 'memory', name);
-  const [usage, stat] = await Promise.all([readFileIfThere(join(directory, v2 ? 'memory.current' : 'memory.usage_in_bytes')), readFileIfThere(join(directory, 'memory.stat'))]);
+  const [usage, stat] = await Promise.all([
+    readFileIfThere(join(directory, v2 ? 'memory.current' : 'memory.usage_in_bytes')),
+    readFileIfThere(join(directory, 'memory.stat')),
+  ]);
   if (usage === undefined || stat === undefined) return undefined;
   const inactive = new RegExp(`^${v2 ? 'inactive_file' : 'total_inactive_file'} (\\d+)$`, 'm').exec(stat)?.[1] ?? '0';
   return Math.max(0, Number(usage) - Number(inactive));

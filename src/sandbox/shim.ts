@@ -184,7 +184,14 @@ export class Shim {
     for (const [proc, expected] of this.#exits) {
       const path = this.#exitPaths.get(proc);
       const record = path === undefined ? undefined : await readExitRecord(path);
-      expected.resolve(record ?? { exitCode: 137, oomKilled: false, time: new Date().toISOString(), reason: this.#reason || 'the shim ended without telling the exit' });
+      expected.resolve(
+        record ?? {
+          exitCode: 137,
+          oomKilled: false,
+          time: new Date().toISOString(),
+          reason: this.#reason || 'the shim ended without telling the exit',
+        },
+      );
     }
   }
 

@@ -19,11 +19,17 @@ export class StartError extends AbodeError {
 export function classifyRuntimeError(message: string, command: string, during: 'create' | 'exec' = 'create'): StartError {
   const text = message.trim().split('\n').at(-1)?.trim() ?? '';
   if (/executable file .*not found|no such file or directory.*exec|executable file not found|stat .*no such file/i.test(text)) {
-    const reason = command.includes('/') ? `exec: "${command}": stat ${command}: no such file or directory` : `exec: "${command}": executable file not found in $PATH`;
+    const reason = command.includes('/')
+      ? `exec: "${command}": stat ${command}: no such file or directory`
+      : `exec: "${command}": executable file not found in $PATH`;
     return new StartError('not-found', reason, during);
   }
   if (/permission denied|exec format error|is a directory/i.test(text) && /exec|open executable|starting container process/i.test(text)) {
-    const detail = /exec format error/i.test(text) ? 'exec format error' : /is a directory/i.test(text) ? 'is a directory' : 'permission denied';
+    const detail = /exec format error/i.test(text)
+      ? 'exec format error'
+      : /is a directory/i.test(text)
+        ? 'is a directory'
+        : 'permission denied';
     return new StartError('not-executable', `exec: "${command}": ${detail}`, during);
   }
   return new StartError('other', text === '' ? 'the runtime gave no reason' : text, during);

@@ -27,7 +27,10 @@ export class Database {
   #migrate(path: string): void {
     const version = Number(this.get('PRAGMA user_version')?.['user_version'] ?? 0);
     if (version > migrations.length) {
-      throw new AbodeError('conflict', `${path} was written by a newer Abode (schema ${String(version)}, known ${String(migrations.length)})`);
+      throw new AbodeError(
+        'conflict',
+        `${path} was written by a newer Abode (schema ${String(version)}, known ${String(migrations.length)})`,
+      );
     }
     migrations.slice(version).forEach((sql, index) => {
       this.transaction(() => {
@@ -42,11 +45,11 @@ export class Database {
   }
 
   get(sql: string, ...values: SQLInputValue[]): Row | undefined {
-    return this.#prepare(sql).get(...values) as Row | undefined;
+    return this.#prepare(sql).get(...values);
   }
 
   all(sql: string, ...values: SQLInputValue[]): Row[] {
-    return this.#prepare(sql).all(...values) as Row[];
+    return this.#prepare(sql).all(...values);
   }
 
   /** All or nothing; a transaction inside another joins it. */

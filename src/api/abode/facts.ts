@@ -1,5 +1,5 @@
-import type { Api, ApiContext } from "../context.ts";
+import type { Api, ApiContext } from '../context.ts';
 
 export function routeFacts(api: Api, { engine }: ApiContext): void {
-  api.get("/abode/facts", () => engine.facts());
+  api.get('/abode/facts', () => engine.facts());
 }

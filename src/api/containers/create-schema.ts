@@ -2,15 +2,15 @@
  * What of Docker's container configuration is read. Unknown fields are tolerated; null is a missing field, as in Go.
  * The tables have a schema for each field of the engine's record, or they do not compile.
  */
-import Type, { type TProperties, type TSchema } from "typebox";
-import type { ContainerConfig, HostConfig } from "../../engine/record.ts";
+import Type, { type TProperties, type TSchema } from 'typebox';
+import type { ContainerConfig, HostConfig } from '../../engine/record.ts';
 
 type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
 
 /** Of the fields that the engine does not have only this is known: that they were given. */
 export type UnreadFields = Readonly<Record<string, unknown>>;
 
-export type CreateBody = Nullable<Omit<ContainerConfig, "Cmd" | "Entrypoint">> & {
+export type CreateBody = Nullable<Omit<ContainerConfig, 'Cmd' | 'Entrypoint'>> & {
   readonly Cmd?: string | readonly string[] | null;
   readonly Entrypoint?: string | readonly string[] | null;
   readonly HostConfig?: (Nullable<HostConfig> & UnreadFields) | null;
@@ -81,31 +81,19 @@ const HOST: Record<keyof HostConfig, TSchema> = {
   ReadonlyPaths: texts,
 };
 
-export const CONFIG_FIELDS: ReadonlyArray<keyof ContainerConfig> = Object.keys(CONFIG) as Array<
-  keyof ContainerConfig
->;
-export const HOST_FIELDS: ReadonlyArray<keyof HostConfig> = Object.keys(HOST) as Array<
-  keyof HostConfig
->;
+export const CONFIG_FIELDS: ReadonlyArray<keyof ContainerConfig> = Object.keys(CONFIG) as Array<keyof ContainerConfig>;
+export const HOST_FIELDS: ReadonlyArray<keyof HostConfig> = Object.keys(HOST) as Array<keyof HostConfig>;
 
 export const createSchema: TSchema = fields({
   ...CONFIG,
   HostConfig: fields(HOST),
   NetworkingConfig: fields({
-    EndpointsConfig: Type.Record(
-      Type.String(),
-      Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()]),
-    ),
+    EndpointsConfig: Type.Record(Type.String(), Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
   }),
 });
 
 function fields(properties: TProperties): TSchema {
   return Type.Object(
-    Object.fromEntries(
-      Object.entries(properties).map(([name, schema]) => [
-        name,
-        Type.Optional(Type.Union([schema, Type.Null()])),
-      ]),
-    ),
+    Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, Type.Optional(Type.Union([schema, Type.Null()]))])),
   );
 }

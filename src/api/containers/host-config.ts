@@ -1,32 +1,32 @@
 /** Docker's `HostConfig` with all its fields: what was asked for, and Docker's defaults for the rest. */
-import type { ContainerRecord, Isolation } from "../../engine/record.ts";
-import { networkMode } from "./network-settings.ts";
+import type { ContainerRecord, Isolation } from '../../engine/record.ts';
+import { networkMode } from './network-settings.ts';
 
 const MASKED_PATHS = [
-  "/proc/asound",
-  "/proc/acpi",
-  "/proc/interrupts",
-  "/proc/kcore",
-  "/proc/keys",
-  "/proc/latency_stats",
-  "/proc/timer_list",
-  "/proc/timer_stats",
-  "/proc/sched_debug",
-  "/proc/scsi",
-  "/sys/firmware",
-  "/sys/devices/virtual/powercap",
+  '/proc/asound',
+  '/proc/acpi',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/latency_stats',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/sys/firmware',
+  '/sys/devices/virtual/powercap',
 ];
-const READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 const DEFAULT_SHM = 64 << 20;
 
 /** The `--runtime` that asks for this isolation. */
 function runtimeName(isolation: Isolation): string {
   switch (isolation.kind) {
-    case "container":
+    case 'container':
       return isolation.runtime;
-    case "vm":
-      return "vm";
-    case "hybrid":
+    case 'vm':
+      return 'vm';
+    case 'hybrid':
       return `vm:${isolation.vm}`;
   }
 }
@@ -36,46 +36,43 @@ export function describeHostConfig(record: ContainerRecord): object {
   const privileged = host.Privileged ?? false;
   return {
     Binds: null,
-    ContainerIDFile: "",
-    LogConfig: { Type: "json-file", Config: {}, ...dropEmpty(host.LogConfig) },
+    ContainerIDFile: '',
+    LogConfig: { Type: 'json-file', Config: {}, ...dropEmpty(host.LogConfig) },
     NetworkMode: networkMode(record),
     PortBindings: {},
-    RestartPolicy: { Name: "no", MaximumRetryCount: 0, ...dropEmpty(host.RestartPolicy) },
+    RestartPolicy: { Name: 'no', MaximumRetryCount: 0, ...dropEmpty(host.RestartPolicy) },
     AutoRemove: host.AutoRemove ?? false,
-    VolumeDriver: "",
+    VolumeDriver: '',
     VolumesFrom: null,
     ConsoleSize: [0, 0],
     CapAdd: host.CapAdd ?? null,
     CapDrop: host.CapDrop ?? null,
-    CgroupnsMode: "private",
+    CgroupnsMode: 'private',
     Dns: host.Dns ?? [],
     DnsOptions: host.DnsOptions ?? [],
     DnsSearch: host.DnsSearch ?? [],
     ExtraHosts: host.ExtraHosts ?? null,
     GroupAdd: host.GroupAdd ?? null,
-    IpcMode: "private",
-    Cgroup: "",
+    IpcMode: 'private',
+    Cgroup: '',
     Links: null,
     OomScoreAdj: host.OomScoreAdj ?? 0,
-    PidMode: "",
+    PidMode: '',
     Privileged: privileged,
     PublishAllPorts: false,
     ReadonlyRootfs: host.ReadonlyRootfs ?? false,
     SecurityOpt: host.SecurityOpt ?? null,
     ...(host.Tmpfs && { Tmpfs: host.Tmpfs }),
-    UTSMode: "",
-    UsernsMode: "",
+    UTSMode: '',
+    UsernsMode: '',
     ShmSize: host.ShmSize === undefined || host.ShmSize === 0 ? DEFAULT_SHM : host.ShmSize,
     ...(host.Sysctls && { Sysctls: host.Sysctls }),
-    Runtime:
-      host.Runtime === undefined || host.Runtime === ""
-        ? runtimeName(record.isolation)
-        : host.Runtime,
-    Isolation: "",
+    Runtime: host.Runtime === undefined || host.Runtime === '' ? runtimeName(record.isolation) : host.Runtime,
+    Isolation: '',
     CpuShares: host.CpuShares ?? 0,
     Memory: host.Memory ?? 0,
     NanoCpus: host.NanoCpus ?? 0,
-    CgroupParent: "",
+    CgroupParent: '',
     BlkioWeight: 0,
     BlkioWeightDevice: [],
     BlkioDeviceReadBps: [],
@@ -86,8 +83,8 @@ export function describeHostConfig(record: ContainerRecord): object {
     CpuQuota: host.CpuQuota ?? 0,
     CpuRealtimePeriod: 0,
     CpuRealtimeRuntime: 0,
-    CpusetCpus: host.CpusetCpus ?? "",
-    CpusetMems: "",
+    CpusetCpus: host.CpusetCpus ?? '',
+    CpusetMems: '',
     Devices: [],
     DeviceCgroupRules: null,
     DeviceRequests: null,
@@ -108,9 +105,5 @@ export function describeHostConfig(record: ContainerRecord): object {
 }
 
 function dropEmpty(value: object | undefined): object {
-  return Object.fromEntries(
-    Object.entries(value ?? {}).filter(
-      ([, field]) => field !== undefined && field !== null && field !== "",
-    ),
-  );
+  return Object.fromEntries(Object.entries(value ?? {}).filter(([, field]) => field !== undefined && field !== null && field !== ''));
 }

@@ -1,42 +1,40 @@
-import Type from "typebox";
-import type { ContainerRecord } from "../../engine/record.ts";
-import type { Config } from "../../config/config.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { Parameter } from "../query.ts";
-import { describeHostConfig } from "./host-config.ts";
-import { describeNetworkSettings } from "./network-settings.ts";
-import { ContainerParams } from "./reference.ts";
-import { describeState } from "./status.ts";
+import Type from 'typebox';
+import type { ContainerRecord } from '../../engine/record.ts';
+import type { Config } from '../../config/config.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { Parameter } from '../query.ts';
+import { describeHostConfig } from './host-config.ts';
+import { describeNetworkSettings } from './network-settings.ts';
+import { ContainerParams } from './reference.ts';
+import { describeState } from './status.ts';
 
 export function routeInspect(api: Api, { engine, config }: ApiContext): void {
   const schema = { params: ContainerParams, querystring: Type.Object({ size: Parameter }) };
-  api.get("/containers/:id/json", { schema }, (request) =>
-    inspectContainer(engine.get(request.params.id), config),
-  );
+  api.get('/containers/:id/json', { schema }, (request) => inspectContainer(engine.get(request.params.id), config));
 }
 
 function inspectContainer(record: ContainerRecord, config: Config): object {
   return {
     Id: record.id,
     Created: record.createdAt,
-    Path: record.command[0] ?? "",
+    Path: record.command[0] ?? '',
     Args: record.command.slice(1),
     State: describeState(record),
     Image: record.imageId,
-    ResolvConfPath: "",
-    HostnamePath: "",
-    HostsPath: "",
-    LogPath: "",
+    ResolvConfPath: '',
+    HostnamePath: '',
+    HostsPath: '',
+    LogPath: '',
     Name: `/${record.name}`,
     RestartCount: record.restartCount,
-    Driver: "overlay2",
-    Platform: "linux",
-    MountLabel: "",
-    ProcessLabel: "",
-    AppArmorProfile: "",
+    Driver: 'overlay2',
+    Platform: 'linux',
+    MountLabel: '',
+    ProcessLabel: '',
+    AppArmorProfile: '',
     ExecIDs: null,
     HostConfig: describeHostConfig(record),
-    GraphDriver: { Data: {}, Name: "overlay2" },
+    GraphDriver: { Data: {}, Name: 'overlay2' },
     Mounts: [],
     Config: describeConfig(record),
     NetworkSettings: describeNetworkSettings(record, config),
@@ -45,9 +43,9 @@ function inspectContainer(record: ContainerRecord, config: Config): object {
 
 function describeConfig({ config, imageReference }: ContainerRecord): object {
   return {
-    Hostname: config.Hostname ?? "",
-    Domainname: config.Domainname ?? "",
-    User: config.User ?? "",
+    Hostname: config.Hostname ?? '',
+    Domainname: config.Domainname ?? '',
+    User: config.User ?? '',
     AttachStdin: config.AttachStdin ?? false,
     AttachStdout: config.AttachStdout ?? false,
     AttachStderr: config.AttachStderr ?? false,
@@ -58,13 +56,11 @@ function describeConfig({ config, imageReference }: ContainerRecord): object {
     Cmd: config.Cmd ?? null,
     Image: imageReference,
     Volumes: null,
-    WorkingDir: config.WorkingDir ?? "",
+    WorkingDir: config.WorkingDir ?? '',
     Entrypoint: config.Entrypoint ?? null,
     OnBuild: null,
     Labels: config.Labels ?? {},
-    ...(config.StopSignal !== undefined &&
-      config.StopSignal !== "" && { StopSignal: config.StopSignal }),
-    ...(config.StopTimeout !== undefined &&
-      config.StopTimeout !== null && { StopTimeout: config.StopTimeout }),
+    ...(config.StopSignal !== undefined && config.StopSignal !== '' && { StopSignal: config.StopSignal }),
+    ...(config.StopTimeout !== undefined && config.StopTimeout !== null && { StopTimeout: config.StopTimeout }),
   };
 }

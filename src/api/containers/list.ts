@@ -1,27 +1,27 @@
-import Type from "typebox";
-import type { ListFilter } from "../../engine/api.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { parseFilters } from "../filters.ts";
-import { omitUndefined } from "../omit-undefined.ts";
-import { flag, integer, Parameter } from "../query.ts";
-import { summariseContainer } from "./summary.ts";
+import Type from 'typebox';
+import type { ListFilter } from '../../engine/api.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { parseFilters } from '../filters.ts';
+import { omitUndefined } from '../omit-undefined.ts';
+import { flag, integer, Parameter } from '../query.ts';
+import { summariseContainer } from './summary.ts';
 
 const ACCEPTED = [
-  "ancestor",
-  "before",
-  "expose",
-  "exited",
-  "health",
-  "id",
-  "isolation",
-  "is-task",
-  "label",
-  "name",
-  "network",
-  "publish",
-  "since",
-  "status",
-  "volume",
+  'ancestor',
+  'before',
+  'expose',
+  'exited',
+  'health',
+  'id',
+  'isolation',
+  'is-task',
+  'label',
+  'name',
+  'network',
+  'publish',
+  'since',
+  'status',
+  'volume',
 ];
 
 export function routeList(api: Api, context: ApiContext): void {
@@ -31,7 +31,7 @@ export function routeList(api: Api, context: ApiContext): void {
     size: Parameter,
     filters: Parameter,
   });
-  api.get("/containers/json", { schema: { querystring } }, (request) => {
+  api.get('/containers/json', { schema: { querystring } }, (request) => {
     const asked = integer(request.query.limit) ?? 0;
     const limit = asked > 0 ? asked : undefined;
     const filters = parseFilters(request.query.filters, ACCEPTED);

@@ -1,14 +1,14 @@
-import Type from "typebox";
-import { invalid } from "../../base/errors.ts";
-import type { LogEntry, LogOptions } from "../../engine/api.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { omitUndefined } from "../omit-undefined.ts";
-import { first, flag, Parameter, timestamp, toSeconds } from "../query.ts";
-import { frameChunk, streamType } from "../streams/frame.ts";
-import { followConnection, sendHead } from "../streams/stream-reply.ts";
-import { writeTo } from "../streams/write.ts";
-import { apiMinor } from "../version.ts";
-import { ContainerParams } from "./reference.ts";
+import Type from 'typebox';
+import { invalid } from '../../base/errors.ts';
+import type { LogEntry, LogOptions } from '../../engine/api.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { omitUndefined } from '../omit-undefined.ts';
+import { first, flag, Parameter, timestamp, toSeconds } from '../query.ts';
+import { frameChunk, streamType } from '../streams/frame.ts';
+import { followConnection, sendHead } from '../streams/stream-reply.ts';
+import { writeTo } from '../streams/write.ts';
+import { apiMinor } from '../version.ts';
+import { ContainerParams } from './reference.ts';
 
 export function routeLogs(api: Api, { engine, streams, log }: ApiContext): void {
   const querystring = Type.Object({
@@ -21,54 +21,45 @@ export function routeLogs(api: Api, { engine, streams, log }: ApiContext): void 
     until: Parameter,
     details: Parameter,
   });
-  api.get(
-    "/containers/:id/logs",
-    { schema: { params: ContainerParams, querystring } },
-    async (request, reply) => {
-      const { query } = request;
-      const stdout = flag(query.stdout);
-      const stderr = flag(query.stderr);
-      if (!stdout && !stderr) throw invalid("Bad parameters: you must choose at least one stream");
-      const tty = engine.get(request.params.id).config.Tty ?? false;
-      const since = timestamp(query.since);
-      const until = timestamp(query.until);
-      const { signal } = followConnection(reply.raw, streams);
-      const entries = await engine.logs(
-        request.params.id,
-        omitUndefined<LogOptions>({
-          stdout,
-          stderr,
-          follow: flag(query.follow),
-          tail: readTail(first(query.tail)),
-          since: since === undefined || since === 0n ? undefined : toSeconds(since),
-          until: until === undefined || until === 0n ? undefined : toSeconds(until),
-          signal,
-        }),
-      );
-      sendHead(reply, streamType(tty, apiMinor(request.raw)));
-      const timestamps = flag(query.timestamps);
-      sendEntries(entries, { tty, timestamps }).then(
-        () => reply.raw.end(),
-        (error: unknown) => {
-          if (!signal.aborted) log.error({ err: error }, "logs broke off");
-          reply.raw.destroy();
-        },
-      );
+  api.get('/containers/:id/logs', { schema: { params: ContainerParams, querystring } }, async (request, reply) => {
+    const { query } = request;
+    const stdout = flag(query.stdout);
+    const stderr = flag(query.stderr);
+    if (!stdout && !stderr) throw invalid('Bad parameters: you must choose at least one stream');
+    const tty = engine.get(request.params.id).config.Tty ?? false;
+    const since = timestamp(query.since);
+    const until = timestamp(query.until);
+    const { signal } = followConnection(reply.raw, streams);
+    const entries = await engine.logs(
+      request.params.id,
+      omitUndefined<LogOptions>({
+        stdout,
+        stderr,
+        follow: flag(query.follow),
+        tail: readTail(first(query.tail)),
+        since: since === undefined || since === 0n ? undefined : toSeconds(since),
+        until: until === undefined || until === 0n ? undefined : toSeconds(until),
+        signal,
+      }),
+    );
+    sendHead(reply, streamType(tty, apiMinor(request.raw)));
+    const timestamps = flag(query.timestamps);
+    sendEntries(entries, { tty, timestamps }).then(
+      () => reply.raw.end(),
+      (error: unknown) => {
+        if (!signal.aborted) log.error({ err: error }, 'logs broke off');
+        reply.raw.destroy();
+      },
+    );
 
-      async function sendEntries(
-        from: AsyncIterable<LogEntry>,
-        form: { tty: boolean; timestamps: boolean },
-      ): Promise<void> {
-        for await (const entry of from) {
-          if (signal.aborted) return;
-          const data = form.timestamps
-            ? Buffer.concat([Buffer.from(`${entry.time} `), entry.data])
-            : entry.data;
-          await writeTo(reply.raw, ...frameChunk({ stream: entry.stream, data }, form.tty));
-        }
+    async function sendEntries(from: AsyncIterable<LogEntry>, form: { tty: boolean; timestamps: boolean }): Promise<void> {
+      for await (const entry of from) {
+        if (signal.aborted) return;
+        const data = form.timestamps ? Buffer.concat([Buffer.from(`${entry.time} `), entry.data]) : entry.data;
+        await writeTo(reply.raw, ...frameChunk({ stream: entry.stream, data }, form.tty));
       }
-    },
-  );
+    }
+  });
 }
 
 /** Docker takes all that is no number for "all". */

@@ -1,12 +1,12 @@
 /** A container's place on its network as Docker shows it. */
-import type { Config } from "../../config/config.ts";
-import type { ContainerRecord } from "../../engine/record.ts";
-import { endpointId, networkId } from "../networks/identity.ts";
+import type { Config } from '../../config/config.ts';
+import type { ContainerRecord } from '../../engine/record.ts';
+import { endpointId, networkId } from '../networks/identity.ts';
 
 /** `default` is another name of `bridge`. */
 export function networkMode({ host }: ContainerRecord): string {
-  const mode = host.NetworkMode ?? "";
-  return mode === "" || mode === "default" ? "bridge" : mode;
+  const mode = host.NetworkMode ?? '';
+  return mode === '' || mode === 'default' ? 'bridge' : mode;
 }
 
 export function describeEndpoints(record: ContainerRecord, config: Config): Record<string, object> {
@@ -17,17 +17,16 @@ export function describeEndpoints(record: ContainerRecord, config: Config): Reco
       IPAMConfig: null,
       Links: null,
       Aliases: null,
-      MacAddress: network?.mac ?? "",
+      MacAddress: network?.mac ?? '',
       DriverOpts: null,
       GwPriority: 0,
-      NetworkID:
-        network === undefined && record.state.status !== "running" ? "" : networkId(config, name),
-      EndpointID: network === undefined ? "" : endpointId(record.id, name),
-      Gateway: network?.gateway ?? "",
-      IPAddress: network?.address ?? "",
+      NetworkID: network === undefined && record.state.status !== 'running' ? '' : networkId(config, name),
+      EndpointID: network === undefined ? '' : endpointId(record.id, name),
+      Gateway: network?.gateway ?? '',
+      IPAddress: network?.address ?? '',
       IPPrefixLen: network?.prefixLength ?? 0,
-      IPv6Gateway: "",
-      GlobalIPv6Address: "",
+      IPv6Gateway: '',
+      GlobalIPv6Address: '',
       GlobalIPv6PrefixLen: 0,
       DNSNames: null,
     },
@@ -37,23 +36,23 @@ export function describeEndpoints(record: ContainerRecord, config: Config): Reco
 export function describeNetworkSettings(record: ContainerRecord, config: Config): object {
   const { network } = record;
   return {
-    Bridge: "",
-    SandboxID: "",
-    SandboxKey: "",
+    Bridge: '',
+    SandboxID: '',
+    SandboxKey: '',
     Ports: {},
     HairpinMode: false,
-    LinkLocalIPv6Address: "",
+    LinkLocalIPv6Address: '',
     LinkLocalIPv6PrefixLen: 0,
     SecondaryIPAddresses: null,
     SecondaryIPv6Addresses: null,
-    EndpointID: network === undefined ? "" : endpointId(record.id, network.network),
-    Gateway: network?.gateway ?? "",
-    GlobalIPv6Address: "",
+    EndpointID: network === undefined ? '' : endpointId(record.id, network.network),
+    Gateway: network?.gateway ?? '',
+    GlobalIPv6Address: '',
     GlobalIPv6PrefixLen: 0,
-    IPAddress: network?.address ?? "",
+    IPAddress: network?.address ?? '',
     IPPrefixLen: network?.prefixLength ?? 0,
-    IPv6Gateway: "",
-    MacAddress: network?.mac ?? "",
+    IPv6Gateway: '',
+    MacAddress: network?.mac ?? '',
     Networks: describeEndpoints(record, config),
   };
 }

@@ -1,29 +1,25 @@
-import Type from "typebox";
-import { AbodeError } from "../../base/errors.ts";
-import type { ContainerRecord } from "../../engine/record.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { parseMoment } from "../duration.ts";
-import { type Filters, parseFilters } from "../filters.ts";
-import { Parameter } from "../query.ts";
+import Type from 'typebox';
+import { AbodeError } from '../../base/errors.ts';
+import type { ContainerRecord } from '../../engine/record.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { parseMoment } from '../duration.ts';
+import { type Filters, parseFilters } from '../filters.ts';
+import { Parameter } from '../query.ts';
 
 export function routePrune(api: Api, { engine }: ApiContext): void {
-  api.post(
-    "/containers/prune",
-    { schema: { querystring: Type.Object({ filters: Parameter }) } },
-    async (request) => {
-      const filters = parseFilters(request.query.filters, ["label", "label!", "until"]);
-      const labels = filters["label"];
-      const listed = engine.list({
-        all: true,
-        filters: labels === undefined ? {} : { label: labels },
-      });
-      const pruned: string[] = [];
-      for (const { id } of choosePrunable(listed, filters, Date.now())) {
-        if (await removeStopped(id)) pruned.push(id);
-      }
-      return { ContainersDeleted: pruned.length === 0 ? null : pruned, SpaceReclaimed: 0 };
-    },
-  );
+  api.post('/containers/prune', { schema: { querystring: Type.Object({ filters: Parameter }) } }, async (request) => {
+    const filters = parseFilters(request.query.filters, ['label', 'label!', 'until']);
+    const labels = filters['label'];
+    const listed = engine.list({
+      all: true,
+      filters: labels === undefined ? {} : { label: labels },
+    });
+    const pruned: string[] = [];
+    for (const { id } of choosePrunable(listed, filters, Date.now())) {
+      if (await removeStopped(id)) pruned.push(id);
+    }
+    return { ContainersDeleted: pruned.length === 0 ? null : pruned, SpaceReclaimed: 0 };
+  });
 
   /** False when it was started or removed meanwhile: then there is nothing to prune. */
   async function removeStopped(id: string): Promise<boolean> {
@@ -31,23 +27,18 @@ export function routePrune(api: Api, { engine }: ApiContext): void {
       await engine.remove(id, { force: false });
       return true;
     } catch (error) {
-      if (error instanceof AbodeError && (error.code === "conflict" || error.code === "not-found"))
-        return false;
+      if (error instanceof AbodeError && (error.code === 'conflict' || error.code === 'not-found')) return false;
       throw error;
     }
   }
 }
 
-function choosePrunable(
-  records: readonly ContainerRecord[],
-  filters: Filters,
-  now: number,
-): ContainerRecord[] {
-  const until = filters["until"]?.map((text) => parseMoment(text, now)) ?? [];
-  const unlabelled = filters["label!"] ?? [];
+function choosePrunable(records: readonly ContainerRecord[], filters: Filters, now: number): ContainerRecord[] {
+  const until = filters['until']?.map((text) => parseMoment(text, now)) ?? [];
+  const unlabelled = filters['label!'] ?? [];
   return records.filter(
     (record) =>
-      record.state.status !== "running" &&
+      record.state.status !== 'running' &&
       !record.removing &&
       until.every((moment) => Date.parse(record.createdAt) < moment) &&
       !unlabelled.some((label) => hasLabel(record, label)),
@@ -55,7 +46,7 @@ function choosePrunable(
 }
 
 function hasLabel({ config }: ContainerRecord, label: string): boolean {
-  const [key = "", ...value] = label.split("=");
+  const [key = '', ...value] = label.split('=');
   const found = config.Labels?.[key];
-  return found !== undefined && (value.length === 0 || found === value.join("="));
+  return found !== undefined && (value.length === 0 || found === value.join('='));
 }

@@ -1,24 +1,24 @@
 /** A container's state in the words of `docker ps` and `docker inspect`. */
-import type { ContainerRecord } from "../../engine/record.ts";
-import { describeDuration } from "../duration.ts";
+import type { ContainerRecord } from '../../engine/record.ts';
+import { describeDuration } from '../duration.ts';
 
 /** Go's zero time: it never happened. */
-export const NEVER = "0001-01-01T00:00:00Z";
+export const NEVER = '0001-01-01T00:00:00Z';
 
 export function statusOf({ state, removing }: ContainerRecord): string {
-  if (removing) return "removing";
-  return state.status === "running" && state.paused ? "paused" : state.status;
+  if (removing) return 'removing';
+  return state.status === 'running' && state.paused ? 'paused' : state.status;
 }
 
 export function describeStatus(record: ContainerRecord, now: number): string {
   const { state, removing } = record;
-  if (removing) return "Removal In Progress";
+  if (removing) return 'Removal In Progress';
   switch (state.status) {
-    case "created":
-      return "Created";
-    case "running":
-      return `Up ${since(state.startedAt, now)}${state.paused ? " (Paused)" : ""}`;
-    case "exited":
+    case 'created':
+      return 'Created';
+    case 'running':
+      return `Up ${since(state.startedAt, now)}${state.paused ? ' (Paused)' : ''}`;
+    case 'exited':
       return `Exited (${String(state.exitCode)}) ${since(state.finishedAt, now)} ago`;
   }
 }
@@ -29,9 +29,9 @@ function since(time: string, now: number): string {
 
 export function describeState(record: ContainerRecord): object {
   const { state } = record;
-  const running = state.status === "running" ? state : undefined;
-  const exited = state.status === "exited" ? state : undefined;
-  const created = state.status === "created" ? state : undefined;
+  const running = state.status === 'running' ? state : undefined;
+  const exited = state.status === 'exited' ? state : undefined;
+  const created = state.status === 'created' ? state : undefined;
   return {
     Status: statusOf(record),
     Running: running !== undefined,
@@ -41,7 +41,7 @@ export function describeState(record: ContainerRecord): object {
     Dead: false,
     Pid: running?.pid ?? 0,
     ExitCode: exited?.exitCode ?? created?.exitCode ?? 0,
-    Error: exited?.error ?? created?.error ?? "",
+    Error: exited?.error ?? created?.error ?? '',
     StartedAt: running?.startedAt ?? exited?.startedAt ?? NEVER,
     FinishedAt: exited?.finishedAt ?? NEVER,
   };

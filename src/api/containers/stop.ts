@@ -1,8 +1,8 @@
-import Type from "typebox";
-import type { Api, ApiContext } from "../context.ts";
-import { omitUndefined } from "../omit-undefined.ts";
-import { first, integer, Parameter } from "../query.ts";
-import { ContainerParams } from "./reference.ts";
+import Type from 'typebox';
+import type { Api, ApiContext } from '../context.ts';
+import { omitUndefined } from '../omit-undefined.ts';
+import { first, integer, Parameter } from '../query.ts';
+import { ContainerParams } from './reference.ts';
 
 interface StopOptions {
   readonly signal?: string;
@@ -14,12 +14,9 @@ export function routeStop(api: Api, { engine }: ApiContext): void {
     params: ContainerParams,
     querystring: Type.Object({ t: Parameter, signal: Parameter }),
   };
-  api.post("/containers/:id/stop", { schema }, async (request, reply) => {
+  api.post('/containers/:id/stop', { schema }, async (request, reply) => {
     const { t, signal } = request.query;
-    await engine.stop(
-      request.params.id,
-      omitUndefined<StopOptions>({ signal: first(signal), timeout: integer(t) }),
-    );
+    await engine.stop(request.params.id, omitUndefined<StopOptions>({ signal: first(signal), timeout: integer(t) }));
     return reply.code(204).send();
   });
 }

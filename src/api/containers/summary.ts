@@ -1,26 +1,21 @@
 /** One line of `docker ps`. */
-import type { ContainerRecord } from "../../engine/record.ts";
-import type { ApiContext } from "../context.ts";
-import { describeEndpoints, networkMode } from "./network-settings.ts";
-import { describeStatus, statusOf } from "./status.ts";
+import type { ContainerRecord } from '../../engine/record.ts';
+import type { ApiContext } from '../context.ts';
+import { describeEndpoints, networkMode } from './network-settings.ts';
+import { describeStatus, statusOf } from './status.ts';
 
 export function summariseContainer(
   record: ContainerRecord,
-  { images, config }: Pick<ApiContext, "images" | "config">,
+  { images, config }: Pick<ApiContext, 'images' | 'config'>,
   now: number,
 ): object {
   return {
     Id: record.id,
     Names: [`/${record.name}`],
     // A reference that means another image by now would mislead.
-    Image:
-      images.find(record.imageReference)?.id === record.imageId
-        ? record.imageReference
-        : record.imageId,
+    Image: images.find(record.imageReference)?.id === record.imageId ? record.imageReference : record.imageId,
     ImageID: record.imageId,
-    Command: record.command
-      .map((word, index) => (index > 0 && word.includes(" ") ? `'${word}'` : word))
-      .join(" "),
+    Command: record.command.map((word, index) => (index > 0 && word.includes(' ') ? `'${word}'` : word)).join(' '),
     Created: Math.floor(Date.parse(record.createdAt) / 1000),
     Ports: [],
     Labels: record.config.Labels ?? {},

@@ -1,11 +1,9 @@
-import type { ExecRecord } from "../../engine/record.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { ContainerParams } from "../containers/reference.ts";
+import type { ExecRecord } from '../../engine/record.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { ContainerParams } from '../containers/reference.ts';
 
 export function routeExecInspect(api: Api, { engine }: ApiContext): void {
-  api.get("/exec/:id/json", { schema: { params: ContainerParams } }, (request) =>
-    inspectExec(engine.getExec(request.params.id)),
-  );
+  api.get('/exec/:id/json', { schema: { params: ContainerParams } }, (request) => inspectExec(engine.getExec(request.params.id)));
 }
 
 function inspectExec(exec: ExecRecord): object {
@@ -15,17 +13,17 @@ function inspectExec(exec: ExecRecord): object {
     ExitCode: exec.exitCode,
     ProcessConfig: {
       tty: exec.tty,
-      entrypoint: exec.command[0] ?? "",
+      entrypoint: exec.command[0] ?? '',
       arguments: exec.command.slice(1),
       privileged: exec.privileged,
-      ...(exec.user !== "" && { user: exec.user }),
+      ...(exec.user !== '' && { user: exec.user }),
     },
     OpenStdin: exec.attachStdin,
     OpenStderr: exec.attachStderr,
     OpenStdout: exec.attachStdout,
     CanRemove: false,
     ContainerID: exec.containerId,
-    DetachKeys: Buffer.from(exec.detachKeys).toString("base64"),
+    DetachKeys: Buffer.from(exec.detachKeys).toString('base64'),
     Pid: exec.pid,
   };
 }

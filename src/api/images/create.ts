@@ -1,11 +1,11 @@
 /** `docker import`; what `docker pull` would do goes the same way in Docker's API. */
-import Type from "typebox";
-import { AbodeError, invalid } from "../../base/errors.ts";
-import { discardBody } from "../body.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { omitUndefined } from "../omit-undefined.ts";
-import { all, first, Parameter } from "../query.ts";
-import { joinTag } from "./reference.ts";
+import Type from 'typebox';
+import { AbodeError, invalid } from '../../base/errors.ts';
+import { discardBody } from '../body.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { omitUndefined } from '../omit-undefined.ts';
+import { all, first, Parameter } from '../query.ts';
+import { joinTag } from './reference.ts';
 
 export function routeImageCreate(api: Api, { images }: ApiContext): void {
   const querystring = Type.Object({
@@ -17,25 +17,18 @@ export function routeImageCreate(api: Api, { images }: ApiContext): void {
     changes: Parameter,
     platform: Parameter,
   });
-  api.post("/images/create", { schema: { querystring } }, async (request, reply) => {
+  api.post('/images/create', { schema: { querystring } }, async (request, reply) => {
     const { query } = request;
     try {
       const source = first(query.fromSrc);
       if (first(query.fromImage) !== undefined) {
-        throw new AbodeError(
-          "not-implemented",
-          "pull is not available in this version: load or import the image",
-        );
+        throw new AbodeError('not-implemented', 'pull is not available in this version: load or import the image');
       }
-      if (source === undefined) throw invalid("either fromImage or fromSrc must be given");
-      if (source !== "-")
-        throw new AbodeError(
-          "not-implemented",
-          "importing from a URL is not available in this version: pipe the archive in",
-        );
+      if (source === undefined) throw invalid('either fromImage or fromSrc must be given');
+      if (source !== '-')
+        throw new AbodeError('not-implemented', 'importing from a URL is not available in this version: pipe the archive in');
       const repository = first(query.repo);
-      const reference =
-        repository === undefined ? undefined : joinTag(repository, first(query.tag));
+      const reference = repository === undefined ? undefined : joinTag(repository, first(query.tag));
       const image = await images.import(
         request.raw,
         omitUndefined<Parameters<typeof images.import>[1]>({
@@ -44,9 +37,7 @@ export function routeImageCreate(api: Api, { images }: ApiContext): void {
           changes: all(query.changes),
         }),
       );
-      return await reply
-        .type("application/json")
-        .send(`${JSON.stringify({ status: image.id })}\r\n`);
+      return await reply.type('application/json').send(`${JSON.stringify({ status: image.id })}\r\n`);
     } finally {
       discardBody(request.raw);
     }

@@ -1,12 +1,12 @@
-import type { ImageRecord } from "../../images/api.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { NEVER } from "../containers/status.ts";
-import { goArchitecture } from "../system/platform.ts";
-import { apiMinor } from "../version.ts";
-import { ImageParams } from "./reference.ts";
+import type { ImageRecord } from '../../images/api.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { NEVER } from '../containers/status.ts';
+import { goArchitecture } from '../system/platform.ts';
+import { apiMinor } from '../version.ts';
+import { ImageParams } from './reference.ts';
 
 export function routeImageInspect(api: Api, { images }: ApiContext): void {
-  api.get("/images/:name/json", { schema: { params: ImageParams } }, (request) =>
+  api.get('/images/:name/json', { schema: { params: ImageParams } }, (request) =>
     inspectImage(images.get(request.params.name), apiMinor(request.raw)),
   );
 }
@@ -16,28 +16,28 @@ function inspectImage(image: ImageRecord, minor: number): object {
     Id: image.id,
     RepoTags: image.references,
     RepoDigests: [],
-    Parent: "",
+    Parent: '',
     Comment: image.comment,
     Created: image.created,
-    DockerVersion: "",
+    DockerVersion: '',
     Author: image.author,
     Config: describeImageConfig(image),
-    Architecture: image.architecture === "" ? goArchitecture() : image.architecture,
-    ...(image.variant !== "" && { Variant: image.variant }),
-    Os: image.os === "" ? "linux" : image.os,
+    Architecture: image.architecture === '' ? goArchitecture() : image.architecture,
+    ...(image.variant !== '' && { Variant: image.variant }),
+    Os: image.os === '' ? 'linux' : image.os,
     Size: image.size,
     ...(minor < 44 && { VirtualSize: image.size }),
-    GraphDriver: { Data: {}, Name: "overlay2" },
-    RootFS: { Type: "layers", Layers: image.diffIds },
+    GraphDriver: { Data: {}, Name: 'overlay2' },
+    RootFS: { Type: 'layers', Layers: image.diffIds },
     Metadata: { LastTagTime: NEVER },
   };
 }
 
 function describeImageConfig({ config }: ImageRecord): object {
   return {
-    Hostname: "",
-    Domainname: "",
-    User: config.User ?? "",
+    Hostname: '',
+    Domainname: '',
+    User: config.User ?? '',
     AttachStdin: false,
     AttachStdout: false,
     AttachStderr: false,
@@ -47,9 +47,9 @@ function describeImageConfig({ config }: ImageRecord): object {
     StdinOnce: false,
     Env: config.Env ?? [],
     Cmd: config.Cmd ?? null,
-    Image: "",
+    Image: '',
     Volumes: config.Volumes ?? null,
-    WorkingDir: config.WorkingDir ?? "",
+    WorkingDir: config.WorkingDir ?? '',
     Entrypoint: config.Entrypoint ?? null,
     OnBuild: config.OnBuild ?? null,
     Labels: config.Labels ?? null,

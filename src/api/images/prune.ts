@@ -1,48 +1,34 @@
-import Type from "typebox";
-import { AbodeError } from "../../base/errors.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { filterFlag, parseFilters } from "../filters.ts";
-import { Parameter } from "../query.ts";
-import { findUser } from "./in-use.ts";
+import Type from 'typebox';
+import { AbodeError } from '../../base/errors.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { filterFlag, parseFilters } from '../filters.ts';
+import { Parameter } from '../query.ts';
+import { findUser } from './in-use.ts';
 
 type Deleted = { Untagged: string } | { Deleted: string };
 
 export function routeImagePrune(api: Api, { engine, images }: ApiContext): void {
-  api.post(
-    "/images/prune",
-    { schema: { querystring: Type.Object({ filters: Parameter }) } },
-    async (request) => {
-      const { dangling: _, ...narrowing } = parseFilters(request.query.filters, [
-        "dangling",
-        "label",
-        "until",
-      ]);
-      const danglingOnly = filterFlag(
-        parseFilters(request.query.filters, ["dangling", "label", "until"]),
-        "dangling",
-        true,
-      );
-      const inUse = findUser(engine);
-      const deleted: Deleted[] = [];
-      let reclaimed = 0;
-      for (const image of images.list({ all: true, filters: narrowing })) {
-        if ((danglingOnly && image.references.length > 0) || inUse(image.id) !== undefined)
-          continue;
-        const gone = await removeUnused(image.id, inUse);
-        if (gone.some((entry) => "Deleted" in entry)) reclaimed += image.size;
-        deleted.push(...gone);
-      }
-      return { ImagesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: reclaimed };
-    },
-  );
+  api.post('/images/prune', { schema: { querystring: Type.Object({ filters: Parameter }) } }, async (request) => {
+    const { dangling: _, ...narrowing } = parseFilters(request.query.filters, ['dangling', 'label', 'until']);
+    const danglingOnly = filterFlag(parseFilters(request.query.filters, ['dangling', 'label', 'until']), 'dangling', true);
+    const inUse = findUser(engine);
+    const deleted: Deleted[] = [];
+    let reclaimed = 0;
+    for (const image of images.list({ all: true, filters: narrowing })) {
+      if ((danglingOnly && image.references.length > 0) || inUse(image.id) !== undefined) continue;
+      const gone = await removeUnused(image.id, inUse);
+      if (gone.some((entry) => 'Deleted' in entry)) reclaimed += image.size;
+      deleted.push(...gone);
+    }
+    return { ImagesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: reclaimed };
+  });
 
   /** Force takes several tags at once; what a container uses was left out before. */
   async function removeUnused(id: string, inUse: ReturnType<typeof findUser>): Promise<Deleted[]> {
     try {
       return await images.remove(id, { force: true, prune: true, inUse });
     } catch (error) {
-      if (error instanceof AbodeError && (error.code === "conflict" || error.code === "not-found"))
-        return [];
+      if (error instanceof AbodeError && (error.code === 'conflict' || error.code === 'not-found')) return [];
       throw error;
     }
   }

@@ -1,22 +1,18 @@
-import Type from "typebox";
-import { invalid } from "../../base/errors.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { all, Parameter } from "../query.ts";
-import { ImageParams } from "./reference.ts";
+import Type from 'typebox';
+import { invalid } from '../../base/errors.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { all, Parameter } from '../query.ts';
+import { ImageParams } from './reference.ts';
 
 export function routeSave(api: Api, { images }: ApiContext): void {
-  api.get(
-    "/images/get",
-    { schema: { querystring: Type.Object({ names: Parameter, platform: Parameter }) } },
-    async (request, reply) => {
-      const names = all(request.query.names)
-        .flatMap((value) => value.split(","))
-        .filter((name) => name !== "");
-      if (names.length === 0) throw invalid("names must be given: which images to save");
-      return reply.type("application/x-tar").send(await images.save(names));
-    },
-  );
-  api.get("/images/:name/get", { schema: { params: ImageParams } }, async (request, reply) =>
-    reply.type("application/x-tar").send(await images.save([request.params.name])),
+  api.get('/images/get', { schema: { querystring: Type.Object({ names: Parameter, platform: Parameter }) } }, async (request, reply) => {
+    const names = all(request.query.names)
+      .flatMap((value) => value.split(','))
+      .filter((name) => name !== '');
+    if (names.length === 0) throw invalid('names must be given: which images to save');
+    return reply.type('application/x-tar').send(await images.save(names));
+  });
+  api.get('/images/:name/get', { schema: { params: ImageParams } }, async (request, reply) =>
+    reply.type('application/x-tar').send(await images.save([request.params.name])),
   );
 }

@@ -1,5 +1,5 @@
 /** One line of `docker images`. */
-import type { ImageRecord } from "../../images/api.ts";
+import type { ImageRecord } from '../../images/api.ts';
 
 export function summariseImage(image: ImageRecord, apiMinor: number): object {
   return {
@@ -7,7 +7,7 @@ export function summariseImage(image: ImageRecord, apiMinor: number): object {
     Created: Math.floor((Date.parse(image.created) || 0) / 1000),
     Id: image.id,
     Labels: image.config.Labels ?? null,
-    ParentId: "",
+    ParentId: '',
     RepoDigests: [],
     RepoTags: image.references,
     SharedSize: -1,

@@ -1,18 +1,18 @@
-import Type from "typebox";
-import { invalid } from "../../base/errors.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { first, Parameter } from "../query.ts";
-import { ImageParams, splitTag } from "./reference.ts";
+import Type from 'typebox';
+import { invalid } from '../../base/errors.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { first, Parameter } from '../query.ts';
+import { ImageParams, splitTag } from './reference.ts';
 
 export function routeTag(api: Api, { images }: ApiContext): void {
   const schema = {
     params: ImageParams,
     querystring: Type.Object({ repo: Parameter, tag: Parameter }),
   };
-  api.post("/images/:name/tag", { schema }, (request, reply) => {
-    const { repository, tag } = splitTag(first(request.query.repo) ?? "");
-    if (repository === "") throw invalid("repository name must have at least one component");
-    images.tag(request.params.name, repository, first(request.query.tag) ?? tag ?? "latest");
+  api.post('/images/:name/tag', { schema }, (request, reply) => {
+    const { repository, tag } = splitTag(first(request.query.repo) ?? '');
+    if (repository === '') throw invalid('repository name must have at least one component');
+    images.tag(request.params.name, repository, first(request.query.tag) ?? tag ?? 'latest');
     return reply.code(201).send();
   });
 }

@@ -1,9 +1,9 @@
 /** The networks that are always there: the default bridge, and none. */
-import { networkInterfaces } from "node:os";
-import type { Config } from "../../config/config.ts";
-import type { ContainerEngine } from "../../engine/api.ts";
-import type { ContainerRecord } from "../../engine/record.ts";
-import { endpointId, networkId } from "./identity.ts";
+import { networkInterfaces } from 'node:os';
+import type { Config } from '../../config/config.ts';
+import type { ContainerEngine } from '../../engine/api.ts';
+import type { ContainerRecord } from '../../engine/record.ts';
+import { endpointId, networkId } from './identity.ts';
 
 export interface BuiltinNetwork {
   readonly Name: string;
@@ -18,23 +18,19 @@ interface Subnet {
   readonly Gateway: string;
 }
 
-export function listNetworks(
-  config: Config,
-  engine: ContainerEngine,
-  members: boolean,
-): BuiltinNetwork[] {
+export function listNetworks(config: Config, engine: ContainerEngine, members: boolean): BuiltinNetwork[] {
   const containers = engine.list({ all: false, filters: {} });
   const subnet = findSubnet(config, containers);
   return [
     describeNetwork(
       config,
-      "bridge",
-      "bridge",
+      'bridge',
+      'bridge',
       subnet === undefined ? [] : [subnet],
       bridgeOptions(config),
       members ? describeMembers(containers) : {},
     ),
-    describeNetwork(config, "none", "null", [], {}, {}),
+    describeNetwork(config, 'none', 'null', [], {}, {}),
   ];
 }
 
@@ -49,16 +45,16 @@ function describeNetwork(
   return {
     Name: name,
     Id: networkId(config, name),
-    Created: "0001-01-01T00:00:00Z",
-    Scope: "local",
+    Created: '0001-01-01T00:00:00Z',
+    Scope: 'local',
     Driver: driver,
     EnableIPv4: true,
     EnableIPv6: false,
-    IPAM: { Driver: "default", Options: null, Config: subnets },
+    IPAM: { Driver: 'default', Options: null, Config: subnets },
     Internal: false,
     Attachable: false,
     Ingress: false,
-    ConfigFrom: { Network: "" },
+    ConfigFrom: { Network: '' },
     ConfigOnly: false,
     Containers: containers,
     Options: options,
@@ -68,8 +64,8 @@ function describeNetwork(
 
 function bridgeOptions(config: Config): object {
   return {
-    "com.docker.network.bridge.default_bridge": "true",
-    "com.docker.network.bridge.name": config.bridge,
+    'com.docker.network.bridge.default_bridge': 'true',
+    'com.docker.network.bridge.name': config.bridge,
   };
 }
 
@@ -86,7 +82,7 @@ function describeMembers(containers: readonly ContainerRecord[]): object {
                 EndpointID: endpointId(id, network.network),
                 MacAddress: network.mac,
                 IPv4Address: `${network.address}/${String(network.prefixLength)}`,
-                IPv6Address: "",
+                IPv6Address: '',
               },
             ],
           ],
@@ -97,18 +93,15 @@ function describeMembers(containers: readonly ContainerRecord[]): object {
 /** From a container that is on the bridge, or from the bridge's own address; unknown while there is neither. */
 function findSubnet(config: Config, containers: readonly ContainerRecord[]): Subnet | undefined {
   const member = containers.find(({ network }) => network !== undefined)?.network;
-  if (member !== undefined)
-    return { Subnet: subnetOf(member.address, member.prefixLength), Gateway: member.gateway };
-  const own = networkInterfaces()[config.bridge]?.find(({ family }) => family === "IPv4");
-  const prefix = Number(own?.cidr?.split("/")[1]);
-  return own === undefined || Number.isNaN(prefix)
-    ? undefined
-    : { Subnet: subnetOf(own.address, prefix), Gateway: own.address };
+  if (member !== undefined) return { Subnet: subnetOf(member.address, member.prefixLength), Gateway: member.gateway };
+  const own = networkInterfaces()[config.bridge]?.find(({ family }) => family === 'IPv4');
+  const prefix = Number(own?.cidr?.split('/')[1]);
+  return own === undefined || Number.isNaN(prefix) ? undefined : { Subnet: subnetOf(own.address, prefix), Gateway: own.address };
 }
 
 export function subnetOf(address: string, prefixLength: number): string {
-  const number = address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  const number = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
   const size = 2 ** (32 - prefixLength);
   const base = Math.floor(number / size) * size;
-  return `${[24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join(".")}/${String(prefixLength)}`;
+  return `${[24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join('.')}/${String(prefixLength)}`;
 }

@@ -1,12 +1,12 @@
 /** Docker's multiplexed stream: before each piece of output eight bytes say which stream it is of and how long. */
-import type { OutputChunk } from "../../engine/api.ts";
+import type { OutputChunk } from '../../engine/api.ts';
 
-const RAW_STREAM = "application/vnd.docker.raw-stream";
-const MULTIPLEXED_STREAM = "application/vnd.docker.multiplexed-stream";
+const RAW_STREAM = 'application/vnd.docker.raw-stream';
+const MULTIPLEXED_STREAM = 'application/vnd.docker.multiplexed-stream';
 
-function frameHeader(stream: OutputChunk["stream"], length: number): Buffer {
+function frameHeader(stream: OutputChunk['stream'], length: number): Buffer {
   const header = Buffer.alloc(8);
-  header[0] = stream === "stderr" ? 2 : 1;
+  header[0] = stream === 'stderr' ? 2 : 1;
   header.writeUInt32BE(length, 4);
   return header;
 }

@@ -1,10 +1,10 @@
 /** Between a client's connection and a process: output one way, input the other, each at the receiver's pace. */
-import type { Readable, Writable } from "node:stream";
-import type { Attachment } from "../../engine/api.ts";
-import type { Log } from "../../base/log.ts";
-import { DetachScanner } from "./detach-keys.ts";
-import { frameChunk } from "./frame.ts";
-import { writeTo } from "./write.ts";
+import type { Readable, Writable } from 'node:stream';
+import type { Attachment } from '../../engine/api.ts';
+import type { Log } from '../../base/log.ts';
+import { DetachScanner } from './detach-keys.ts';
+import { frameChunk } from './frame.ts';
+import { writeTo } from './write.ts';
 
 export interface Channel {
   /** What the client sends. */
@@ -24,45 +24,35 @@ export interface PumpOptions {
 }
 
 /** Runs until the process's output ended, the client detached or left, or the daemon closes; then ends the output. */
-export async function pump(
-  attachment: Attachment,
-  channel: Channel,
-  options: PumpOptions,
-  log: Log,
-): Promise<void> {
+export async function pump(attachment: Attachment, channel: Channel, options: PumpOptions, log: Log): Promise<void> {
   const close = (): void => {
     attachment.close();
   };
-  channel.signal.addEventListener("abort", close, { once: true });
+  channel.signal.addEventListener('abort', close, { once: true });
   if (channel.signal.aborted) close();
   if (options.stdin) {
     sendInput(attachment, channel, options).catch((error: unknown) => {
       // The process ended or closed its input, or the connection broke: the output says what happened.
-      log.debug({ err: error }, "input ended early");
+      log.debug({ err: error }, 'input ended early');
       channel.input.resume();
     });
   } else {
-    channel.input.on("error", () => undefined).resume();
+    channel.input.on('error', () => undefined).resume();
   }
   try {
     for await (const chunk of attachment.output) {
       if (channel.signal.aborted) break;
-      if (chunk.data.length > 0)
-        await writeTo(channel.output, ...frameChunk(chunk, attachment.tty));
+      if (chunk.data.length > 0) await writeTo(channel.output, ...frameChunk(chunk, attachment.tty));
     }
   } finally {
-    channel.signal.removeEventListener("abort", close);
+    channel.signal.removeEventListener('abort', close);
     close();
     channel.end();
     channel.input.resume();
   }
 }
 
-async function sendInput(
-  attachment: Attachment,
-  channel: Channel,
-  options: PumpOptions,
-): Promise<void> {
+async function sendInput(attachment: Attachment, channel: Channel, options: PumpOptions): Promise<void> {
   const scanner = attachment.tty ? new DetachScanner(options.detachKeys) : undefined;
   for await (const data of channel.input.iterator({
     destroyOnReturn: false,

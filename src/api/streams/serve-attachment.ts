@@ -1,18 +1,18 @@
 /** Gives an attached process to the client, over a connection of its own or in an ordinary answer. */
-import type { Attachment } from "../../engine/api.ts";
-import type { AnyReply, AnyRequest, ApiContext } from "../context.ts";
-import { apiMinor } from "../version.ts";
-import { streamType } from "./frame.ts";
-import { type PumpOptions, pump } from "./pump.ts";
-import { followConnection, sendHead } from "./stream-reply.ts";
-import { endConnection, takeConnection } from "./upgrade.ts";
+import type { Attachment } from '../../engine/api.ts';
+import type { AnyReply, AnyRequest, ApiContext } from '../context.ts';
+import { apiMinor } from '../version.ts';
+import { streamType } from './frame.ts';
+import { type PumpOptions, pump } from './pump.ts';
+import { followConnection, sendHead } from './stream-reply.ts';
+import { endConnection, takeConnection } from './upgrade.ts';
 
 export function serveAttachment(
   request: AnyRequest,
   reply: AnyReply,
   attachment: Attachment,
   options: PumpOptions,
-  { streams, log }: Pick<ApiContext, "streams" | "log">,
+  { streams, log }: Pick<ApiContext, 'streams' | 'log'>,
 ): void {
   const type = streamType(attachment.tty, apiMinor(request.raw));
   const socket = takeConnection(request.raw, type);
@@ -29,7 +29,7 @@ export function serveAttachment(
 
   function start(channel: Parameters<typeof pump>[1]): void {
     pump(attachment, channel, options, log).catch((error: unknown) => {
-      log.error({ err: error }, "an attached stream broke off");
+      log.error({ err: error }, 'an attached stream broke off');
       channel.output.destroy();
     });
   }

@@ -1,8 +1,8 @@
 /** Answers that are sent bit by bit: the headers at once, then what comes, until it ends or somebody leaves. */
-import type { Writable } from "node:stream";
-import { messageOf } from "../../base/errors.ts";
-import type { AnyReply, ApiContext } from "../context.ts";
-import type { OpenStreams } from "./open-streams.ts";
+import type { Writable } from 'node:stream';
+import { messageOf } from '../../base/errors.ts';
+import type { AnyReply, ApiContext } from '../context.ts';
+import type { OpenStreams } from './open-streams.ts';
 
 export interface StreamedReply {
   readonly output: Writable;
@@ -16,13 +16,13 @@ const CLOSE_GRACE_MS = 500;
 /** Follows a connection: aborted when it closes or when the daemon does. */
 export function followConnection(connection: Writable, streams: OpenStreams): AbortController {
   const controller = new AbortController();
-  connection.on("close", () => {
+  connection.on('close', () => {
     streams.remove(controller);
     controller.abort();
   });
-  controller.signal.addEventListener("abort", () => {
+  controller.signal.addEventListener('abort', () => {
     const timer = setTimeout(() => connection.destroy(), CLOSE_GRACE_MS);
-    connection.on("close", () => {
+    connection.on('close', () => {
       clearTimeout(timer);
     });
   });
@@ -30,14 +30,14 @@ export function followConnection(connection: Writable, streams: OpenStreams): Ab
   if (connection.destroyed) controller.abort();
   else streams.add(controller);
   // A client that resets its connection has left; `close` follows and says so.
-  connection.on("error", () => undefined);
+  connection.on('error', () => undefined);
   return controller;
 }
 
 /** Takes the answer over from the framework; `produce` writes the body. An error breaks the connection off: no status can tell it any more. */
 export function streamReply(
   reply: AnyReply,
-  { streams, log }: Pick<ApiContext, "streams" | "log">,
+  { streams, log }: Pick<ApiContext, 'streams' | 'log'>,
   contentType: string,
   produce: (stream: StreamedReply) => Promise<void>,
 ): void {
@@ -63,6 +63,6 @@ export function sendHead(reply: AnyReply, contentType: string): void {
   for (const [name, value] of Object.entries(reply.getHeaders())) {
     if (value !== undefined) reply.raw.setHeader(name, value);
   }
-  reply.raw.writeHead(200, { "content-type": contentType });
+  reply.raw.writeHead(200, { 'content-type': contentType });
   reply.raw.flushHeaders();
 }

@@ -3,12 +3,12 @@
  * connection before the request's body; the request then takes the usual way through routes, schemas and errors, and a
  * route that got its stream ready takes the connection over. Anything else is answered as plain HTTP and closed.
  */
-import { type IncomingMessage, ServerResponse } from "node:http";
-import { Socket } from "node:net";
-import { Readable } from "node:stream";
-import { invalid } from "../../base/errors.ts";
-import { MAX_JSON } from "../body.ts";
-import type { Api } from "../context.ts";
+import { type IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { invalid } from '../../base/errors.ts';
+import { MAX_JSON } from '../body.ts';
+import type { Api } from '../context.ts';
 
 interface Upgrade {
   readonly socket: Socket;
@@ -23,30 +23,30 @@ const HIJACKED = /^(\/v[\d.]+)?\/(containers\/[^/]+\/attach|exec\/[^/]+\/start)(
 
 /** Of all requests that offer an upgrade only these get one; the rest stay ordinary requests. */
 export function wantsUpgrade(request: IncomingMessage): boolean {
-  return request.method === "POST" && HIJACKED.test(request.url ?? "");
+  return request.method === 'POST' && HIJACKED.test(request.url ?? '');
 }
 
 export function routeUpgrades(api: Api): void {
-  api.server.on("upgrade", (request: IncomingMessage, socket, head: Buffer) => {
+  api.server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
     if (!(socket instanceof Socket)) return;
-    socket.on("error", () => undefined);
+    socket.on('error', () => undefined);
     socket.setTimeout(0);
     if (head.length > 0) socket.unshift(head);
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
-    response.on("finish", () => {
+    response.on('finish', () => {
       response.detachSocket(socket);
       endConnection(socket);
     });
     upgrades.set(request, { socket, response });
     api.routing(request, response);
   });
-  api.addHook("preParsing", async (request, _reply, payload) => {
+  api.addHook('preParsing', async (request, _reply, payload) => {
     const upgrade = upgrades.get(request.raw);
-    const length = Number(request.headers["content-length"] ?? 0);
+    const length = Number(request.headers['content-length'] ?? 0);
     if (upgrade === undefined || length === 0) return payload;
-    if (length > MAX_JSON) throw invalid("invalid JSON: http: request body too large");
+    if (length > MAX_JSON) throw invalid('invalid JSON: http: request body too large');
     return Readable.from([await readExactly(upgrade.socket, length)], { objectMode: false });
   });
 }
@@ -56,9 +56,7 @@ export function takeConnection(request: IncomingMessage, contentType: string): S
   const upgrade = upgrades.get(request);
   if (upgrade === undefined) return undefined;
   upgrade.response.detachSocket(upgrade.socket);
-  upgrade.socket.write(
-    `HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`,
-  );
+  upgrade.socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
   return upgrade.socket;
 }
 
@@ -70,7 +68,7 @@ export function endConnection(socket: Socket): void {
   });
   // Closed with input unread, the client would see a reset instead of the end.
   socket.resume();
-  socket.on("close", () => {
+  socket.on('close', () => {
     clearTimeout(timer);
   });
 }
@@ -81,9 +79,9 @@ function readExactly(socket: Socket, length: number): Promise<Buffer> {
     const chunks: Buffer[] = [];
     let missing = length;
     const finish = (settle: () => void): void => {
-      socket.off("data", take);
-      socket.off("end", cutOff);
-      socket.off("close", cutOff);
+      socket.off('data', take);
+      socket.off('end', cutOff);
+      socket.off('close', cutOff);
       socket.pause();
       settle();
     };
@@ -99,11 +97,11 @@ function readExactly(socket: Socket, length: number): Promise<Buffer> {
     };
     const cutOff = (): void => {
       finish(() => {
-        reject(invalid("invalid JSON: unexpected EOF"));
+        reject(invalid('invalid JSON: unexpected EOF'));
       });
     };
-    socket.on("data", take);
-    socket.on("end", cutOff);
-    socket.on("close", cutOff);
+    socket.on('data', take);
+    socket.on('end', cutOff);
+    socket.on('close', cutOff);
   });
 }

@@ -1,4 +1,4 @@
-import type { Writable } from "node:stream";
+import type { Writable } from 'node:stream';
 
 /** Resolves when more may be written: at once, when the receiver caught up, or when it is gone. */
 export async function writeTo(to: Writable, ...parts: readonly Uint8Array[]): Promise<void> {
@@ -10,12 +10,12 @@ export async function writeTo(to: Writable, ...parts: readonly Uint8Array[]): Pr
   if (more) return;
   await new Promise<void>((resolve) => {
     const go = (): void => {
-      to.off("drain", go);
-      to.off("close", go);
+      to.off('drain', go);
+      to.off('close', go);
       resolve();
     };
-    to.on("drain", go);
-    to.on("close", go);
+    to.on('drain', go);
+    to.on('close', go);
     if (to.destroyed) go();
   });
 }

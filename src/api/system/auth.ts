@@ -1,8 +1,8 @@
-import { notAvailable } from "../unsupported.ts";
-import type { Api } from "../context.ts";
+import { notAvailable } from '../unsupported.ts';
+import type { Api } from '../context.ts';
 
 export function routeAuth(api: Api): void {
-  api.post("/auth", () => {
-    throw notAvailable("logging in to a registry");
+  api.post('/auth', () => {
+    throw notAvailable('logging in to a registry');
   });
 }

@@ -1,34 +1,34 @@
-import Type from "typebox";
-import { invalid } from "../../base/errors.ts";
-import type { EngineEvent, EventQuery } from "../../engine/api.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { parseFilters } from "../filters.ts";
-import { omitUndefined } from "../omit-undefined.ts";
-import { Parameter, timestamp } from "../query.ts";
-import { streamReply } from "../streams/stream-reply.ts";
-import { writeTo } from "../streams/write.ts";
+import Type from 'typebox';
+import { invalid } from '../../base/errors.ts';
+import type { EngineEvent, EventQuery } from '../../engine/api.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { parseFilters } from '../filters.ts';
+import { omitUndefined } from '../omit-undefined.ts';
+import { Parameter, timestamp } from '../query.ts';
+import { streamReply } from '../streams/stream-reply.ts';
+import { writeTo } from '../streams/write.ts';
 
 const ACCEPTED = [
-  "config",
-  "container",
-  "daemon",
-  "event",
-  "image",
-  "label",
-  "network",
-  "node",
-  "plugin",
-  "scope",
-  "secret",
-  "service",
-  "type",
-  "vm",
-  "volume",
+  'config',
+  'container',
+  'daemon',
+  'event',
+  'image',
+  'label',
+  'network',
+  'node',
+  'plugin',
+  'scope',
+  'secret',
+  'service',
+  'type',
+  'vm',
+  'volume',
 ];
 
 export function routeEvents(api: Api, context: ApiContext): void {
   const querystring = Type.Object({ since: Parameter, until: Parameter, filters: Parameter });
-  api.get("/events", { schema: { querystring } }, (request, reply) => {
+  api.get('/events', { schema: { querystring } }, (request, reply) => {
     const since = timestamp(request.query.since);
     const until = timestamp(request.query.until);
     if (since !== undefined && until !== undefined && since > until) {
@@ -37,10 +37,8 @@ export function routeEvents(api: Api, context: ApiContext): void {
       );
     }
     const filters = parseFilters(request.query.filters, ACCEPTED);
-    streamReply(reply, context, "application/json", async ({ output, signal }) => {
-      for await (const event of context.engine.events(
-        omitUndefined<EventQuery>({ since, until, filters, signal }),
-      )) {
+    streamReply(reply, context, 'application/json', async ({ output, signal }) => {
+      for await (const event of context.engine.events(omitUndefined<EventQuery>({ since, until, filters, signal }))) {
         if (signal.aborted) return;
         await writeTo(output, Buffer.from(describeEvent(event)));
       }
@@ -51,9 +49,9 @@ export function routeEvents(api: Api, context: ApiContext): void {
 /** One line, with the fields of today and those that clients of old read. */
 function describeEvent(event: EngineEvent): string {
   const legacy =
-    event.type === "container"
-      ? { status: event.action, id: event.id, from: event.attributes["image"] ?? "" }
-      : event.type === "image"
+    event.type === 'container'
+      ? { status: event.action, id: event.id, from: event.attributes['image'] ?? '' }
+      : event.type === 'image'
         ? { status: event.action, id: event.id }
         : {};
   const body = JSON.stringify({
@@ -61,7 +59,7 @@ function describeEvent(event: EngineEvent): string {
     Type: event.type,
     Action: event.action,
     Actor: { ID: event.id, Attributes: event.attributes },
-    scope: "local",
+    scope: 'local',
     time: Number(event.timeNano / 1_000_000_000n),
   });
   // More digits than a JavaScript number holds.

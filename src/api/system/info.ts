@@ -1,27 +1,23 @@
-import { createHash } from "node:crypto";
-import { availableParallelism, hostname, totalmem } from "node:os";
-import type { SystemFacts } from "../../engine/api.ts";
-import type { ContainerRecord } from "../../engine/record.ts";
-import { readFileIfThere } from "../../base/files.ts";
-import type { Api, ApiContext } from "../context.ts";
-import { kernelArchitecture, readOperatingSystem } from "./platform.ts";
+import { createHash } from 'node:crypto';
+import { availableParallelism, hostname, totalmem } from 'node:os';
+import type { SystemFacts } from '../../engine/api.ts';
+import type { ContainerRecord } from '../../engine/record.ts';
+import { readFileIfThere } from '../../base/files.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { kernelArchitecture, readOperatingSystem } from './platform.ts';
 
 export function routeInfo(api: Api, context: ApiContext): void {
   const { engine, images, config, version } = context;
-  api.get("/info", async () => {
-    const [facts, system, id] = await Promise.all([
-      engine.facts(),
-      readOperatingSystem(),
-      machineId(config.root),
-    ]);
+  api.get('/info', async () => {
+    const [facts, system, id] = await Promise.all([engine.facts(), readOperatingSystem(), machineId(config.root)]);
     const containers = engine.list({ all: true, filters: {} });
     return {
       ID: id,
       ...countContainers(containers),
       Images: images.list({ all: false, filters: {} }).length,
-      Driver: "overlay2",
+      Driver: 'overlay2',
       DriverStatus: describeVms(facts),
-      Plugins: { Volume: [], Network: ["bridge", "null"], Authorization: null, Log: ["json-file"] },
+      Plugins: { Volume: [], Network: ['bridge', 'null'], Authorization: null, Log: ['json-file'] },
       MemoryLimit: true,
       SwapLimit: true,
       CpuCfsPeriod: true,
@@ -35,24 +31,24 @@ export function routeInfo(api: Api, context: ApiContext): void {
       OomKillDisable: false,
       NGoroutines: 0,
       SystemTime: new Date().toISOString(),
-      LoggingDriver: "json-file",
+      LoggingDriver: 'json-file',
       CgroupDriver: facts.cgroupDriver,
       CgroupVersion: facts.cgroupVersion,
       NEventsListener: 0,
       KernelVersion: facts.kernel,
       OperatingSystem: system.name,
       OSVersion: system.version,
-      OSType: "linux",
+      OSType: 'linux',
       Architecture: kernelArchitecture(),
-      IndexServerAddress: "",
+      IndexServerAddress: '',
       RegistryConfig: { InsecureRegistryCIDRs: [], IndexConfigs: {}, Mirrors: [] },
       NCPU: availableParallelism(),
       MemTotal: totalmem(),
       GenericResources: null,
       DockerRootDir: config.root,
-      HttpProxy: "",
-      HttpsProxy: "",
-      NoProxy: "",
+      HttpProxy: '',
+      HttpsProxy: '',
+      NoProxy: '',
       Name: hostname(),
       Labels: [],
       ExperimentalBuild: false,
@@ -60,21 +56,21 @@ export function routeInfo(api: Api, context: ApiContext): void {
       Runtimes: Object.fromEntries(facts.runtimes.map((name) => [name, { path: name }])),
       DefaultRuntime: facts.defaultRuntime,
       Swarm: {
-        NodeID: "",
-        NodeAddr: "",
-        LocalNodeState: "inactive",
+        NodeID: '',
+        NodeAddr: '',
+        LocalNodeState: 'inactive',
         ControlAvailable: false,
-        Error: "",
+        Error: '',
         RemoteManagers: null,
       },
       // Containers and VMs go on while the daemon is away.
       LiveRestoreEnabled: true,
-      Isolation: "",
-      InitBinary: "",
-      ContainerdCommit: { ID: "" },
-      RuncCommit: { ID: "" },
-      InitCommit: { ID: "" },
-      SecurityOptions: ["name=seccomp,profile=builtin"],
+      Isolation: '',
+      InitBinary: '',
+      ContainerdCommit: { ID: '' },
+      RuncCommit: { ID: '' },
+      InitCommit: { ID: '' },
+      SecurityOptions: ['name=seccomp,profile=builtin'],
       CDISpecDirs: [],
       Warnings: [],
     };
@@ -82,7 +78,7 @@ export function routeInfo(api: Api, context: ApiContext): void {
 }
 
 function countContainers(containers: readonly ContainerRecord[]): Record<string, number> {
-  const running = containers.flatMap(({ state }) => (state.status === "running" ? [state] : []));
+  const running = containers.flatMap(({ state }) => (state.status === 'running' ? [state] : []));
   const paused = running.filter((state) => state.paused).length;
   return {
     Containers: containers.length,
@@ -95,21 +91,15 @@ function countContainers(containers: readonly ContainerRecord[]): Record<string,
 /** The one place of `docker info` that prints pairs of an engine's own choice. */
 function describeVms(facts: SystemFacts): Array<[string, string]> {
   return [
-    ["VM Accelerator", facts.accelerator ?? "not probed yet"],
-    ["VM Template Bytes", String(facts.templateBytes)],
-    ["VM Pool", `${String(facts.poolSize)} (${String(facts.poolBytes)} bytes)`],
+    ['VM Accelerator', facts.accelerator ?? 'not probed yet'],
+    ['VM Template Bytes', String(facts.templateBytes)],
+    ['VM Pool', `${String(facts.poolSize)} (${String(facts.poolBytes)} bytes)`],
   ];
 }
 
 /** The same for a machine and a root for ever, and no way back to the machine's own id. */
 async function machineId(root: string): Promise<string> {
-  const machine = (await readFileIfThere("/etc/machine-id")) ?? hostname();
-  const hash = createHash("sha256").update(`abode:${machine.trim()}:${root}`).digest("hex");
-  return [
-    hash.slice(0, 8),
-    hash.slice(8, 12),
-    hash.slice(12, 16),
-    hash.slice(16, 20),
-    hash.slice(20, 32),
-  ].join("-");
+  const machine = (await readFileIfThere('/etc/machine-id')) ?? hostname();
+  const hash = createHash('sha256').update(`abode:${machine.trim()}:${root}`).digest('hex');
+  return [hash.slice(0, 8), hash.slice(8, 12), hash.slice(12, 16), hash.slice(16, 20), hash.slice(20, 32)].join('-');
 }

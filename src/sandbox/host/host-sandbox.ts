@@ -1,11 +1,9 @@
 /** A container on the host's kernel: an OCI runtime's process below a shim of its own. */
-import { constants } from 'node:os';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
 import { type Fields, FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
-import { writeFile } from 'node:fs/promises';
 import type { Attachment } from '../attachment.ts';
 import type { Ceilings } from '../ceilings.ts';
 import { cgroupDirectories, cgroupMemory, cgroupVersion, freezeCgroup, killCgroup, removeCgroup } from '../cgroup.ts';
@@ -143,7 +141,12 @@ export class HostSandbox implements Sandbox {
 
   #common(process: ProcessSpec, name: string): string[] {
     const { runDir } = this.#spec;
-    return ['--detach', '--pid-file', join(runDir, `${name}.pid`), ...(process.tty ? ['--console-socket', join(runDir, `${name}.tty`)] : [])];
+    return [
+      '--detach',
+      '--pid-file',
+      join(runDir, `${name}.pid`),
+      ...(process.tty ? ['--console-socket', join(runDir, `${name}.tty`)] : []),
+    ];
   }
 
   /** Network, root filesystem and config.json; everything but the last is under way in the shim at once. */
@@ -152,7 +155,12 @@ export class HostSandbox implements Sandbox {
     const rootfs = join(spec.runDir, 'rootfs');
     const netns = join(spec.runDir, 'netns');
     const overlay = overlayOptions(spec.layers, join(spec.rootDir, 'upper'), join(spec.rootDir, 'work'));
-    const mount = new FieldsBuilder().add(Tag.SOURCE, 'overlay').add(Tag.TARGET, rootfs).add(Tag.FSTYPE, 'overlay').add(Tag.FLAGS, 0).add(Tag.DATA, overlay);
+    const mount = new FieldsBuilder()
+      .add(Tag.SOURCE, 'overlay')
+      .add(Tag.TARGET, rootfs)
+      .add(Tag.FSTYPE, 'overlay')
+      .add(Tag.FLAGS, 0)
+      .add(Tag.DATA, overlay);
     const [, user, , version] = await Promise.all([
       this.#shim.request(FrameType.MOUNT, mount),
       this.#resolveUser(spec.init),
@@ -174,7 +182,10 @@ export class HostSandbox implements Sandbox {
   }
 
   async #resolveUser(process: ProcessSpec): Promise<{ uid: number; gid: number; groups: number[]; home: string }> {
-    const fields = new FieldsBuilder().add(Tag.ROOT, join(this.#spec.runDir, 'rootfs')).add(Tag.USER, process.user).addAll(Tag.GROUP_ADD, process.groupAdd);
+    const fields = new FieldsBuilder()
+      .add(Tag.ROOT, join(this.#spec.runDir, 'rootfs'))
+      .add(Tag.USER, process.user)
+      .addAll(Tag.GROUP_ADD, process.groupAdd);
     const answer: Fields = await this.#shim.request(FrameType.RESOLVE_USER, fields);
     return {
       uid: answer.number(Tag.UID) ?? 0,
@@ -202,7 +213,13 @@ export class HostSandbox implements Sandbox {
     await this.#shim.request(FrameType.NET_VETH, fields);
   }
 
-  async #launch(process: ProcessSpec, name: string, args: readonly string[], command: readonly string[], more: (fields: FieldsBuilder) => void): Promise<number> {
+  async #launch(
+    process: ProcessSpec,
+    name: string,
+    args: readonly string[],
+    command: readonly string[],
+    more: (fields: FieldsBuilder) => void,
+  ): Promise<number> {
     const { runDir } = this.#spec;
     const fields = stdioFields(process)
       .addAll(Tag.ARG, args)
@@ -227,7 +244,8 @@ async function forgetInRuntimes(runtimeRoot: string, id: string): Promise<void> 
   const runtimes = await readdir(runtimeRoot).catch(() => []);
   for (const runtime of runtimes) {
     const kept = await readdir(join(runtimeRoot, runtime)).catch(() => []);
-    for (const entry of kept.filter((candidate) => candidate.startsWith(id))) await rm(join(runtimeRoot, runtime, entry), { recursive: true, force: true });
+    for (const entry of kept.filter((candidate) => candidate.startsWith(id)))
+      await rm(join(runtimeRoot, runtime, entry), { recursive: true, force: true });
   }
 }
 
@@ -239,17 +257,4 @@ function cgroupName(id: string): string {
 function ignoreGone(error: unknown): void {
   if (error instanceof AgentError || (error instanceof Error && 'code' in error && error.code === 'unavailable')) return;
   throw error;
-}
-
-/** Numbers of signal names, as Docker takes them: `TERM`, `SIGTERM`, `15`. */
-export function signalNumber(name: string): number | undefined {
-  if (/^\d+$/.test(name)) {
-    const number = Number(name);
-    return number >= 1 && number <= 64 ? number : undefined;
-  }
-  const upper = name.toUpperCase();
-  const full = upper.startsWith('SIG') ? upper : `SIG${upper}`;
-  const realtime = /^SIGRTMIN(?:\+(\d+))?$/.exec(full);
-  if (realtime !== null) return 34 + Number(realtime[1] ?? 0);
-  return (constants.signals as Record<string, number>)[full];
 }

@@ -42,7 +42,13 @@ export interface OciProcess {
   readonly oomScoreAdj?: number;
 }
 
-export function composeProcess(spec: ContainerSpec, process: ProcessSpec, user: ResolvedUser, ceilings: ReadonlyMap<string, bigint>, privilegedSet: readonly string[]): OciProcess {
+export function composeProcess(
+  spec: ContainerSpec,
+  process: ProcessSpec,
+  user: ResolvedUser,
+  ceilings: ReadonlyMap<string, bigint>,
+  privilegedSet: readonly string[],
+): OciProcess {
   const capabilities = process.privileged ? privilegedSet : spec.security.capabilities;
   return {
     terminal: process.tty,
@@ -93,19 +99,36 @@ function mounts(spec: ContainerSpec, context: SpecContext): OciMount[] {
   return [
     { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
     { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-    { destination: '/dev/pts', type: 'devpts', source: 'devpts', options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'] },
+    {
+      destination: '/dev/pts',
+      type: 'devpts',
+      source: 'devpts',
+      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
+    },
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', access] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-    { destination: '/dev/shm', type: 'tmpfs', source: 'shm', options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${String(spec.shmSize)}`] },
-    ...spec.files.map((file) => ({ destination: file.destination, type: 'bind', source: context.fileSource(file.source), options: ['rbind', 'rprivate'] })),
+    {
+      destination: '/dev/shm',
+      type: 'tmpfs',
+      source: 'shm',
+      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${String(spec.shmSize)}`],
+    },
+    ...spec.files.map((file) => ({
+      destination: file.destination,
+      type: 'bind',
+      source: context.fileSource(file.source),
+      options: ['rbind', 'rprivate'],
+    })),
     ...Object.entries(spec.tmpfs).map(([destination, options]) => ({
       destination,
       type: 'tmpfs',
       source: 'tmpfs',
       options: ['noexec', 'nosuid', 'nodev', ...options.split(',').filter((option) => option !== '')],
     })),
-    ...(spec.runInit ? [{ destination: '/sbin/docker-init', type: 'bind', source: context.fileSource('init'), options: ['bind', 'ro'] }] : []),
+    ...(spec.runInit
+      ? [{ destination: '/sbin/docker-init', type: 'bind', source: context.fileSource('init'), options: ['bind', 'ro'] }]
+      : []),
   ];
 }
 
@@ -151,7 +174,10 @@ function seccomp(choice: string, capabilities: readonly string[]): { seccomp?: O
 }
 
 /** A limit above what this machine allows is lowered to it: a default must not make every start fail. */
-export function lowered(limit: { name: string; soft: bigint; hard: bigint }, ceilings: ReadonlyMap<string, bigint>): { type: string; soft: bigint; hard: bigint } {
+export function lowered(
+  limit: { name: string; soft: bigint; hard: bigint },
+  ceilings: ReadonlyMap<string, bigint>,
+): { type: string; soft: bigint; hard: bigint } {
   const ceiling = ceilings.get(limit.name);
   const fit = (value: bigint): bigint => (ceiling !== undefined && value > ceiling ? ceiling : value);
   return { type: limit.name, soft: fit(limit.soft), hard: fit(limit.hard) };

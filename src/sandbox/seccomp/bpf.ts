@@ -41,7 +41,9 @@ export function compileBpf(profile: SeccompProfile): Buffer {
     jump(JGE, X32_BIT, 0, 1),
     refuse,
     ...plainBlock(profile),
-    ...profile.rules.filter((rule) => rule.args !== undefined || rule.errno !== undefined).flatMap((rule) => rule.names.flatMap((name) => conditionalBlock(name, rule.args ?? [], rule.errno))),
+    ...profile.rules
+      .filter((rule) => rule.args !== undefined || rule.errno !== undefined)
+      .flatMap((rule) => rule.names.flatMap((name) => conditionalBlock(name, rule.args ?? [], rule.errno))),
     refuse,
   ];
   return encode(program);
@@ -54,7 +56,7 @@ function plainBlock(profile: SeccompProfile): Instruction[] {
     .flatMap((rule) => rule.names.map(numberOf))
     .sort((left, right) => left - right);
   const instructions: Instruction[] = [];
-  for (let index = 0; index < numbers.length; ) {
+  for (let index = 0; index < numbers.length;) {
     const first = numbers[index] ?? 0;
     let last = first;
     while (numbers[index + 1] === last + 1) {

@@ -63,8 +63,12 @@ const Custom = Type.Object({
             ),
           ]),
         ),
-        includes: Type.Optional(Type.Object({ caps: Type.Optional(Type.Array(Type.String())), arches: Type.Optional(Type.Array(Type.String())) })),
-        excludes: Type.Optional(Type.Object({ caps: Type.Optional(Type.Array(Type.String())), arches: Type.Optional(Type.Array(Type.String())) })),
+        includes: Type.Optional(
+          Type.Object({ caps: Type.Optional(Type.Array(Type.String())), arches: Type.Optional(Type.Array(Type.String())) }),
+        ),
+        excludes: Type.Optional(
+          Type.Object({ caps: Type.Optional(Type.Array(Type.String())), arches: Type.Optional(Type.Array(Type.String())) }),
+        ),
       }),
     ),
   ),

@@ -32,7 +32,11 @@ export interface ProbeOptions {
 const PROBE_MS = 8000;
 const KVM = '/dev/kvm';
 
-const Remembered = Type.Object({ key: Type.String(), accelerator: Type.Union([Type.Literal('kvm'), Type.Literal('tcg')]), reason: Type.String() });
+const Remembered = Type.Object({
+  key: Type.String(),
+  accelerator: Type.Union([Type.Literal('kvm'), Type.Literal('tcg')]),
+  reason: Type.String(),
+});
 
 /** The answer holds until the host boots anew, or QEMU or the guest changes. */
 export async function probeAccelerator(options: ProbeOptions): Promise<Acceleration> {
@@ -62,12 +66,17 @@ async function probe(options: ProbeOptions): Promise<Acceleration> {
   }
   const started = performance.now();
   const failure = await bootGuest(options, 'kvm', PROBE_MS);
-  if (failure === undefined) return { accelerator: 'kvm', reason: `a guest booted through ${KVM} in ${String(Math.round(performance.now() - started))} ms` };
+  if (failure === undefined)
+    return { accelerator: 'kvm', reason: `a guest booted through ${KVM} in ${String(Math.round(performance.now() - started))} ms` };
   return { accelerator: 'tcg', reason: `${KVM} is there, but no guest boots through it: ${failure}` };
 }
 
 /** Boots the guest until its agent answers, and ends it; gives why that failed. */
-export async function bootGuest({ guest, agentPath, uid }: ProbeOptions, accelerator: Accelerator, deadlineMs: number): Promise<string | undefined> {
+export async function bootGuest(
+  { guest, agentPath, uid }: ProbeOptions,
+  accelerator: Accelerator,
+  deadlineMs: number,
+): Promise<string | undefined> {
   const work = await mkdtemp(join(tmpdir(), 'abode-probe-'));
   try {
     const disk = join(work, 'disk');

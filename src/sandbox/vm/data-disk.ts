@@ -73,7 +73,23 @@ export class DataDisks {
     await (await open(temporary, 'w', 0o600)).close();
     await truncate(temporary, DATA_DISK_BYTES);
     // Few blocks to copy and little to read at mount: tables are left for later, the journal is small.
-    await run('mkfs.ext4', ['-q', '-F', '-m', '0', '-E', 'lazy_itable_init=1,lazy_journal_init=1,nodiscard', '-O', '^resize_inode,^metadata_csum', '-G', '4096', '-J', 'size=4', '-N', '4194304', temporary]);
+    await run('mkfs.ext4', [
+      '-q',
+      '-F',
+      '-m',
+      '0',
+      '-E',
+      'lazy_itable_init=1,lazy_journal_init=1,nodiscard',
+      '-O',
+      '^resize_inode,^metadata_csum',
+      '-G',
+      '4096',
+      '-J',
+      'size=4',
+      '-N',
+      '4194304',
+      temporary,
+    ]);
     await rename(temporary, this.#template);
     return open(this.#template, 'r');
   }

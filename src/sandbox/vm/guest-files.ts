@@ -22,7 +22,10 @@ export async function readGuestFiles(directory: string): Promise<GuestFiles> {
   } catch (cause) {
     throw new AbodeError('unavailable', `the guest's kernel is not built in ${directory}`, { hint: 'run ./abode doctor', cause });
   }
-  if (!Value.Check(Manifest, manifest)) throw new AbodeError('unavailable', `${directory}/manifest.json is not what set-up writes`, { hint: 'remove build/ and run ./abode doctor' });
+  if (!Value.Check(Manifest, manifest))
+    throw new AbodeError('unavailable', `${directory}/manifest.json is not what set-up writes`, {
+      hint: 'remove build/ and run ./abode doctor',
+    });
   return {
     kernel: join(directory, 'vmlinuz'),
     initramfs: join(directory, 'initramfs.cpio'),

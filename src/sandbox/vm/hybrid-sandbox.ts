@@ -61,7 +61,9 @@ export class HybridSandbox implements Sandbox {
     this.#vm.machine.shim.expectExit(init.proc, init.exitPath);
     const process = await this.#prepareBundle();
     const args = [CRUN, '--cgroup-manager=cgroupfs', 'run', '--bundle', this.#bundle, ...this.#common(init, 'init'), this.#spec.id];
-    return this.#launch(init, 'init', args, process.args, (fields) => fields.addAll(Tag.CLEANUP_ARG, [CRUN, '--cgroup-manager=cgroupfs', 'delete', '--force', this.#spec.id]));
+    return this.#launch(init, 'init', args, process.args, (fields) =>
+      fields.addAll(Tag.CLEANUP_ARG, [CRUN, '--cgroup-manager=cgroupfs', 'delete', '--force', this.#spec.id]),
+    );
   }
 
   async exec(process: ProcessSpec): Promise<number> {
@@ -148,10 +150,7 @@ export class HybridSandbox implements Sandbox {
   }
 
   #write(path: string, content: string | Buffer): Promise<unknown> {
-    const fields = new FieldsBuilder()
-      .add(Tag.PATH, path)
-      .add(Tag.MODE, 0o644)
-      .add(Tag.CONTENT, Buffer.from(content));
+    const fields = new FieldsBuilder().add(Tag.PATH, path).add(Tag.MODE, 0o644).add(Tag.CONTENT, Buffer.from(content));
     return this.#request(FrameType.WRITE_FILE, fields);
   }
 
@@ -161,8 +160,16 @@ export class HybridSandbox implements Sandbox {
     const lower = await this.#vm.mountImage(image, spec.id);
     await writeFileAtomic(join(spec.runDir, PLACE), `${String(this.#vm.slotOf(image))} ${String(spec.init.proc)}`);
     const data = `${GUEST_DATA}/${spec.id}`;
-    const mkdirs = [`${data}/upper`, `${data}/work`].map((path, index) => this.#request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, path).add(Tag.MODE, index === 0 ? 0o755 : 0o700)));
-    const mount = { source: 'overlay', target: this.#rootfs, type: 'overlay', noatime: true, data: overlayOptions([lower], `${data}/upper`, `${data}/work`) };
+    const mkdirs = [`${data}/upper`, `${data}/work`].map((path, index) =>
+      this.#request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, path).add(Tag.MODE, index === 0 ? 0o755 : 0o700)),
+    );
+    const mount = {
+      source: 'overlay',
+      target: this.#rootfs,
+      type: 'overlay',
+      noatime: true,
+      data: overlayOptions([lower], `${data}/upper`, `${data}/work`),
+    };
     const contents = await Promise.all(spec.files.map((file) => readFile(file.source)));
     const sources = new Map(spec.files.map((file, index) => [file.source, `${this.#bundle}/files/${String(index)}`]));
     const [process] = await Promise.all([
@@ -186,7 +193,12 @@ export class HybridSandbox implements Sandbox {
   async #composeProcess(process: ProcessSpec): Promise<OciProcess> {
     const fields = new FieldsBuilder().add(Tag.ROOT, this.#rootfs).add(Tag.USER, process.user).addAll(Tag.GROUP_ADD, process.groupAdd);
     const answer = await this.#request(FrameType.RESOLVE_USER, fields);
-    const user = { uid: answer.number(Tag.UID) ?? 0, gid: answer.number(Tag.GID) ?? 0, groups: answer.numbers(Tag.GROUP), home: answer.string(Tag.HOME) ?? '/' };
+    const user = {
+      uid: answer.number(Tag.UID) ?? 0,
+      gid: answer.number(Tag.GID) ?? 0,
+      groups: answer.numbers(Tag.GROUP),
+      home: answer.string(Tag.HOME) ?? '/',
+    };
     return composeProcess(this.#spec, process, user, new Map(), ALL_CAPABILITIES);
   }
 
@@ -208,7 +220,13 @@ export class HybridSandbox implements Sandbox {
     await this.#request(FrameType.NET_VETH, fields);
   }
 
-  async #launch(process: ProcessSpec, name: string, args: readonly string[], command: readonly string[], more: (fields: FieldsBuilder) => void): Promise<number> {
+  async #launch(
+    process: ProcessSpec,
+    name: string,
+    args: readonly string[],
+    command: readonly string[],
+    more: (fields: FieldsBuilder) => void,
+  ): Promise<number> {
     const fields = stdioFields(process)
       .addAll(Tag.ARG, args)
       .add(Tag.CONTAINER, this.#spec.id)
@@ -220,8 +238,10 @@ export class HybridSandbox implements Sandbox {
       const answer = await this.#request(FrameType.START_RUNTIME, fields, process.proc);
       return answer.number(Tag.PID) ?? 0;
     } catch (error) {
-      if (error instanceof AgentError && error.agentCode === 'runtime') throw classifyRuntimeError(error.message, command[0] ?? '', process === this.#spec.init ? 'create' : 'exec');
-      if (error instanceof AgentError && error.agentCode === 'gone') throw new AbodeError('unavailable', `the VM ${this.#vm.record.name} ended: ${this.#vm.machine.shim.reason}`, { cause: error });
+      if (error instanceof AgentError && error.agentCode === 'runtime')
+        throw classifyRuntimeError(error.message, command[0] ?? '', process === this.#spec.init ? 'create' : 'exec');
+      if (error instanceof AgentError && error.agentCode === 'gone')
+        throw new AbodeError('unavailable', `the VM ${this.#vm.record.name} ended: ${this.#vm.machine.shim.reason}`, { cause: error });
       throw error;
     }
   }
@@ -244,7 +264,12 @@ async function readPlace(runDir: string): Promise<{ slot: number; proc: number }
 /** What a container that ended has in the guest, but its writable layer. */
 async function clearGuest(machine: SharedVm['machine'], id: string): Promise<void> {
   await Promise.allSettled([
-    machine.request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, `${bundleOf(id)}/rootfs`).add(Tag.FLAGS, MNT_DETACH), 0, REQUEST_MS),
+    machine.request(
+      FrameType.UMOUNT,
+      new FieldsBuilder().add(Tag.TARGET, `${bundleOf(id)}/rootfs`).add(Tag.FLAGS, MNT_DETACH),
+      0,
+      REQUEST_MS,
+    ),
     machine.request(FrameType.NET_DELETE, new FieldsBuilder().add(Tag.NETNS, netnsOf(id)), 0, REQUEST_MS),
     machine.request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, bundleOf(id)), 0, REQUEST_MS),
   ]);
@@ -253,7 +278,8 @@ async function clearGuest(machine: SharedVm['machine'], id: string): Promise<voi
 async function endProcess(machine: SharedVm['machine'], proc: number): Promise<void> {
   const end = Date.now() + SWEEP_MS;
   while (machine.shim.alive && (await machine.shim.refresh()).has(proc)) {
-    if (Date.now() > end) throw new AbodeError('unavailable', `process ${String(proc)} in the VM did not end within ${String(SWEEP_MS)} ms`);
+    if (Date.now() > end)
+      throw new AbodeError('unavailable', `process ${String(proc)} in the VM did not end within ${String(SWEEP_MS)} ms`);
     await machine.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, SIGKILL), proc, REQUEST_MS).catch(() => undefined);
     const released = await machine.request(FrameType.RELEASE, undefined, proc, REQUEST_MS).then(
       () => true,

@@ -8,9 +8,13 @@ import { AbodeError } from '../../base/errors.ts';
 import { type Shim } from '../shim.ts';
 import { type MachinePlan, vmStartFields } from './qemu.ts';
 
-const Reply = Type.Object({ return: Type.Optional(Type.Unknown()), error: Type.Optional(Type.Object({ class: Type.String(), desc: Type.String() })) });
+const Reply = Type.Object({
+  return: Type.Optional(Type.Unknown()),
+  error: Type.Optional(Type.Object({ class: Type.String(), desc: Type.String() })),
+});
 
 const QEMU_MS = 30_000;
+const GUEST_MS = 120_000;
 
 const O_RDONLY = 0;
 
@@ -45,7 +49,8 @@ export class Machine {
     await this.shim.request(FrameType.GUEST, new FieldsBuilder().add(Tag.GRACE, deadlineMs), 0, deadlineMs + 5000);
   }
 
-  request(type: FrameType, fields?: FieldsBuilder, proc = 0, deadlineMs?: number): Promise<Fields> {
+  /** A request to the guest's agent, which may still be booting on a busy machine. */
+  request(type: FrameType, fields?: FieldsBuilder, proc = 0, deadlineMs: number = GUEST_MS): Promise<Fields> {
     return this.shim.request(type, fields, proc, deadlineMs);
   }
 
@@ -66,8 +71,13 @@ export class Machine {
   /** Mounts in the guest; creates the directory. */
   mount({ source, target, type, readonly = false, noatime = false, data }: GuestMount): Promise<Fields> {
     const flags = (readonly ? MS_RDONLY : 0) | (noatime ? MS_NOATIME : 0);
-    const fields = new FieldsBuilder().add(Tag.SOURCE, source).add(Tag.TARGET, target).add(Tag.FSTYPE, type).add(Tag.FLAGS, flags).add(Tag.DATA, data);
-    return this.request(FrameType.MOUNT, fields, 0, QEMU_MS * 4);
+    const fields = new FieldsBuilder()
+      .add(Tag.SOURCE, source)
+      .add(Tag.TARGET, target)
+      .add(Tag.FSTYPE, type)
+      .add(Tag.FLAGS, flags)
+      .add(Tag.DATA, data);
+    return this.request(FrameType.MOUNT, fields);
   }
 
   /** Puts an image's file behind a slot's device, which the guest must not have open. Sent at once, carried out in order. */
@@ -76,7 +86,13 @@ export class Machine {
     const file = `image${String(slot)}-file${String(this.#fdset)}`;
     await Promise.all([
       this.qmp('add-fd', { 'fdset-id': this.#fdset }, [{ path, flags: O_RDONLY }]),
-      this.qmp('blockdev-add', { driver: 'file', 'node-name': file, filename: `/dev/fdset/${String(this.#fdset)}`, 'read-only': true, locking: 'off' }),
+      this.qmp('blockdev-add', {
+        driver: 'file',
+        'node-name': file,
+        filename: `/dev/fdset/${String(this.#fdset)}`,
+        'read-only': true,
+        locking: 'off',
+      }),
       this.qmp('blockdev-reopen', { options: [{ driver: 'raw', 'node-name': `image${String(slot)}`, file, 'read-only': true }] }),
     ]);
   }

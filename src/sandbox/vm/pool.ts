@@ -77,7 +77,9 @@ export class Pool {
   async memory(): Promise<number> {
     const machines = [...this.#ready.values()].flatMap((entry) => entry.machines);
     const parts = await Promise.all(
-      machines.flatMap(({ machine }) => [machine.shim.sandboxPid().then(privateMemory), machine.shim.pid().then(privateMemory)].map((part) => part.catch(() => 0))),
+      machines.flatMap(({ machine }) =>
+        [machine.shim.sandboxPid().then(privateMemory), machine.shim.pid().then(privateMemory)].map((part) => part.catch(() => 0)),
+      ),
     );
     return parts.reduce((sum, part) => sum + part, 0);
   }
@@ -128,7 +130,12 @@ export class Pool {
   async #make(kind: PoolKind): Promise<PooledMachine> {
     const name = `pool-${randomBytes(8).toString('hex')}`;
     const cgroup = `abode/${name}`;
-    const places = { cgroup, hostInterface: `abp${name.slice(5, 15)}`, runDir: join(this.#options.runDir, 'p', name), dataDisk: join(this.#rootOf(cgroup), 'data.img') };
+    const places = {
+      cgroup,
+      hostInterface: `abp${name.slice(5, 15)}`,
+      runDir: join(this.#options.runDir, 'p', name),
+      dataDisk: join(this.#rootOf(cgroup), 'data.img'),
+    };
     await mkdir(this.#rootOf(cgroup), { recursive: true, mode: 0o700 });
     const machine = new Machine(await Shim.spawn(this.#options.agentPath, places.runDir));
     const member = { machine, ...places };

@@ -38,7 +38,11 @@ export interface Tap {
 
 /** How the machine comes to life. */
 export type Origin =
-  | { readonly kind: 'boot'; readonly guest: GuestFiles; /** A memory file that becomes a template's; undefined: anonymous memory. */ readonly memory: string | undefined }
+  | {
+      readonly kind: 'boot';
+      readonly guest: GuestFiles;
+      /** A memory file that becomes a template's; undefined: anonymous memory. */ readonly memory: string | undefined;
+    }
   | { readonly kind: 'clone'; readonly memory: string; readonly state: string; readonly paused: boolean };
 
 export interface MachinePlan {
@@ -64,7 +68,18 @@ const O_RDONLY = 0;
 const O_RDWR = 2;
 
 /** What QEMU may read besides the descriptors that it gets: itself, its libraries, its firmware. */
-const READABLE = ['/usr/bin', '/usr/lib', '/usr/lib64', '/lib', '/lib64', '/usr/share/qemu', '/usr/share/seabios', '/etc/ld.so.cache', '/dev/urandom', '/dev/null'];
+const READABLE = [
+  '/usr/bin',
+  '/usr/lib',
+  '/usr/lib64',
+  '/lib',
+  '/lib64',
+  '/usr/share/qemu',
+  '/usr/share/seabios',
+  '/etc/ld.so.cache',
+  '/dev/urandom',
+  '/dev/null',
+];
 
 export const IGNORE_SHARED: string = JSON.stringify({
   execute: 'migrate-set-capabilities',
@@ -166,6 +181,9 @@ function originArguments(plan: MachinePlan): string[] {
     origin.memory === undefined ? `memory-backend-ram,id=ram0,${size}` : `memory-backend-file,id=ram0,${size},mem-path=${memory},share=on`,
     ...['-kernel', `/proc/self/fd/${String(Fd.kernel)}`],
     ...['-initrd', `/proc/self/fd/${String(Fd.initramfs)}`],
-    ...['-append', `console=ttyS0 quiet panic=-1 reboot=t no_timer_check random.trust_cpu=on rdinit=/init${type.accelerator === 'tcg' ? TCG_KERNEL : ''}`],
+    ...[
+      '-append',
+      `console=ttyS0 quiet panic=-1 reboot=t no_timer_check random.trust_cpu=on rdinit=/init${type.accelerator === 'tcg' ? TCG_KERNEL : ''}`,
+    ],
   ];
 }

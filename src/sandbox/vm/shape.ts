@@ -12,7 +12,7 @@ const MEMORY = [512, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536].map((mebiby
 const CPUS = [1, 2, 4, 8, 16, 32];
 
 /** What the guest's kernel and agent take of the machine's memory. */
-export const GUEST_OVERHEAD: number = 96 * MIB;
+const GUEST_OVERHEAD: number = 96 * MIB;
 /** What QEMU itself needs on the host beside the guest's memory: code, translation buffers, device state. */
 export const QEMU_OVERHEAD: number = 256 * MIB;
 

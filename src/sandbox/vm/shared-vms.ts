@@ -107,7 +107,10 @@ export class SharedVm {
   #freeSlot(): number {
     const empty = this.#slots.findIndex((slot) => slot === undefined);
     const unused = empty >= 0 ? empty : this.#slots.findIndex((slot) => slot?.users.size === 0);
-    if (unused < 0) throw conflict(`the VM ${this.record.name} runs containers of ${String(SLOTS)} images already, which is the most: use another VM for this image`);
+    if (unused < 0)
+      throw conflict(
+        `the VM ${this.record.name} runs containers of ${String(SLOTS)} images already, which is the most: use another VM for this image`,
+      );
     return unused;
   }
 
@@ -116,7 +119,8 @@ export class SharedVm {
     const target = guestImage(slot);
     const { machine } = this;
     // Nothing there is fine: what a slot holds may not be known.
-    if (this.#slots[slot] !== undefined) await machine.request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, target).add(Tag.FLAGS, 0));
+    if (this.#slots[slot] !== undefined)
+      await machine.request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, target).add(Tag.FLAGS, 0));
     await padImageDisk(path);
     await machine.swapImage(slot, path);
     // vda is the data disk, the images' slots follow it.
@@ -149,7 +153,8 @@ export class SharedVms {
 
   create(name: string, shape: { cpus?: number; memory?: number }): Promise<SharedVm> {
     return this.#exclusive.run(name, async () => {
-      if (this.options.store.find(name) !== undefined) throw conflict(`Conflict. The VM name "${name}" is already in use. You have to remove that VM to be able to reuse that name.`);
+      if (this.options.store.find(name) !== undefined)
+        throw conflict(`Conflict. The VM name "${name}" is already in use. You have to remove that VM to be able to reuse that name.`);
       const record = this.options.store.insert(name, shape);
       try {
         return await this.#start(record);

@@ -41,7 +41,7 @@ export interface Extent {
 
 /** The parts of a sparse file that hold data (lseek(2), SEEK_DATA). */
 export function* dataExtents(fd: number): Generator<Extent> {
-  for (let offset = 0; ; ) {
+  for (let offset = 0; ;) {
     const start = Number(lseek(fd, offset, SEEK_DATA));
     if (start < 0) {
       if (koffi.errno() === ENXIO) return;

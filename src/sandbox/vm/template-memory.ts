@@ -64,7 +64,8 @@ export class TemplateMemory {
     const { fd } = TemplateMemory.create(size);
     try {
       const actual = await copy(file, fd);
-      if (actual !== expected) throw new AbodeError('internal', `${path} is not what was saved: its hash is ${actual}, expected ${expected}`);
+      if (actual !== expected)
+        throw new AbodeError('internal', `${path} is not what was saved: its hash is ${actual}, expected ${expected}`);
       return TemplateMemory.seal(fd);
     } catch (error) {
       closeSync(fd);

@@ -187,7 +187,15 @@ export class Templates {
       cgroups: [],
       consolePath: '',
     };
-    const parts = [await qemuVersion(), this.#options.guest.hash, IGNORE_SHARED, vmStartFields(plan).build().toString('hex'), type.network ? 'network' : 'none', type.data, prepareFields().build().toString('hex')];
+    const parts = [
+      await qemuVersion(),
+      this.#options.guest.hash,
+      IGNORE_SHARED,
+      vmStartFields(plan).build().toString('hex'),
+      type.network ? 'network' : 'none',
+      type.data,
+      prepareFields().build().toString('hex'),
+    ];
     return createHash('sha256').update(parts.join('\0')).digest('hex');
   }
 
@@ -199,11 +207,12 @@ export class Templates {
 
 /** The writable disk is mounted and one container half made, so that clones need not (docs/decisions/0007). */
 async function prepare(machine: Machine, network: boolean): Promise<void> {
-  const mkdir = (name: string, mode: number): FieldsBuilder => new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${name}`).add(Tag.MODE, mode);
+  const directory = (name: string, mode: number): FieldsBuilder =>
+    new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${name}`).add(Tag.MODE, mode);
   await Promise.all([
     machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true }),
-    machine.request(FrameType.MKDIR, mkdir('upper', 0o755)),
-    machine.request(FrameType.MKDIR, mkdir('work', 0o700)),
+    machine.request(FrameType.MKDIR, directory('upper', 0o755)),
+    machine.request(FrameType.MKDIR, directory('work', 0o700)),
     // Up already, without an address: a clone only names it.
     ...(network ? [machine.request(FrameType.NET_CONFIGURE, new FieldsBuilder().add(Tag.IFNAME, 'eth0'))] : []),
     machine.request(FrameType.PREPARE, prepareFields()),
@@ -220,7 +229,10 @@ async function migrated(machine: Machine): Promise<void> {
     if (!Value.Check(MigrationStatus, info)) throw new AbodeError('internal', 'QEMU answered query-migrate with something else');
     if (info.status === 'completed') return;
     if (info.status === 'failed' || info.status === 'cancelled' || Date.now() > end) {
-      throw new AbodeError('internal', `QEMU could not save the template's state: ${info.status ?? 'no status'} ${info['error-desc'] ?? ''}`);
+      throw new AbodeError(
+        'internal',
+        `QEMU could not save the template's state: ${info.status ?? 'no status'} ${info['error-desc'] ?? ''}`,
+      );
     }
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
@@ -230,7 +242,9 @@ let version: Promise<string> | undefined;
 
 /** QEMU's version and the identity of its file: an update within a version counts too. */
 export function qemuVersion(): Promise<string> {
-  version ??= Promise.all([run(QEMU, ['--version']), stat(QEMU)]).then(([{ stdout }, file]) => `${stdout.split('\n')[0] ?? ''} ${String(file.size)} ${String(file.mtimeMs)}`);
+  version ??= Promise.all([run(QEMU, ['--version']), stat(QEMU)]).then(
+    ([{ stdout }, file]) => `${stdout.split('\n')[0] ?? ''} ${String(file.size)} ${String(file.mtimeMs)}`,
+  );
   return version;
 }
 

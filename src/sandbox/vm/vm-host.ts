@@ -60,7 +60,14 @@ export class VmHost {
     this.options = options;
     this.disks = new DataDisks(join(options.root, 'data-disk.img'));
     const { root, runDir, agentPath, log, poolSize } = options;
-    this.pool = new Pool({ size: poolSize, root, runDir, agentPath, log, launch: (machine, kind, places) => this.#launchPaused(machine, kind, places) });
+    this.pool = new Pool({
+      size: poolSize,
+      root,
+      runDir,
+      agentPath,
+      log,
+      launch: (machine, kind, places) => this.#launchPaused(machine, kind, places),
+    });
   }
 
   /** An empty disk of an image's nominal size, for slots that hold none yet. */
@@ -89,7 +96,13 @@ export class VmHost {
   async launch(machine: Machine, request: MachineRequest): Promise<{ prepared: boolean }> {
     const { accelerator } = await this.accelerate();
     const prepared = request.prepared && request.boot === 'template' && !(await exists(request.dataDisk));
-    const type: MachineType = { shape: request.shape, accelerator, network: request.network, imageSlots: request.imageDisks.length, data: prepared ? 'prepared' : 'unmounted' };
+    const type: MachineType = {
+      shape: request.shape,
+      accelerator,
+      network: request.network,
+      imageSlots: request.imageDisks.length,
+      data: prepared ? 'prepared' : 'unmounted',
+    };
     const [origin, cgroups, groups] = await Promise.all([
       this.#origin(type, request),
       createCgroup(request.cgroup, { memory: request.shape.memory + QEMU_OVERHEAD, microCpus: request.microCpus, pids: 256 }),
@@ -160,7 +173,17 @@ export class VmHost {
     const { root, runDir, agentPath, log, onProgress } = this.options;
     const guest = await this.#guestFiles();
     const groups = await kvmGroups();
-    this.#templates ??= new Templates({ root: join(root, 'templates'), runDir, agentPath, guest, disks: this.disks, uid: FIRST_UID + UIDS, groups, log, onProgress });
+    this.#templates ??= new Templates({
+      root: join(root, 'templates'),
+      runDir,
+      agentPath,
+      guest,
+      disks: this.disks,
+      uid: FIRST_UID + UIDS,
+      groups,
+      log,
+      onProgress,
+    });
     return this.#templates;
   }
 
@@ -169,7 +192,12 @@ export class VmHost {
     await mkdir(join(root, 'templates'), { recursive: true, mode: 0o700 });
     await (await open(this.placeholderImage, 'a', 0o600)).close();
     await padImageDisk(this.placeholderImage);
-    const found = await probeAccelerator({ guest: await this.#guestFiles(), agentPath, cache: join(root, 'accelerator.json'), uid: FIRST_UID + UIDS });
+    const found = await probeAccelerator({
+      guest: await this.#guestFiles(),
+      agentPath,
+      cache: join(root, 'accelerator.json'),
+      uid: FIRST_UID + UIDS,
+    });
     log.info({ ...found }, 'acceleration');
     this.#known = found;
     return found;

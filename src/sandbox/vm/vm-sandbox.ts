@@ -100,8 +100,16 @@ export class VmSandbox implements Sandbox {
 
   /** Gives a paused machine its image and network, and lets it go on: QEMU carries these out in the order sent. */
   #wake(pooled: PooledMachine, image: string, network: NetworkPlan | undefined): Array<Promise<unknown>> {
-    const { shape, microCpus } = { shape: chooseShape(this.#spec.limits.memory, this.#spec.limits.microCpus), microCpus: this.#spec.limits.microCpus };
-    const bridge = network === undefined ? undefined : new FieldsBuilder().add(Tag.HOST, 1).add(Tag.BRIDGE, network.bridge).add(Tag.IFNAME, pooled.hostInterface).add(Tag.MTU, network.mtu);
+    const { memory, microCpus } = this.#spec.limits;
+    const shape = chooseShape(memory, microCpus);
+    const bridge =
+      network === undefined
+        ? undefined
+        : new FieldsBuilder()
+            .add(Tag.HOST, 1)
+            .add(Tag.BRIDGE, network.bridge)
+            .add(Tag.IFNAME, pooled.hostInterface)
+            .add(Tag.MTU, network.mtu);
     return [
       writeFile(join(this.#spec.runDir, CGROUP_FILE), pooled.cgroup),
       ...(microCpus > 0 ? [createCgroup(pooled.cgroup, { memory: shape.memory + QEMU_OVERHEAD, microCpus, pids: 0 })] : []),
@@ -141,7 +149,10 @@ export class VmSandbox implements Sandbox {
   }
 
   async memory(): Promise<SandboxMemory> {
-    const [qemu, shim] = await Promise.all([this.#machine.shim.sandboxPid().then(privateMemory), this.#machine.shim.pid().then(privateMemory)]);
+    const [qemu, shim] = await Promise.all([
+      this.#machine.shim.sandboxPid().then(privateMemory),
+      this.#machine.shim.pid().then(privateMemory),
+    ]);
     return { own: qemu + shim };
   }
 
@@ -167,7 +178,13 @@ export class VmSandbox implements Sandbox {
       ...this.#configureNetwork(),
       this.#machine.mount({ source: '/dev/vdb', target: IMAGE, type: 'erofs', readonly: true }),
       ...(prepared ? [] : this.#prepareDisk()),
-      this.#machine.mount({ source: 'overlay', target: ROOT, type: 'overlay', noatime: true, data: overlayOptions([IMAGE], `${GUEST_DATA}/upper`, `${GUEST_DATA}/work`) }),
+      this.#machine.mount({
+        source: 'overlay',
+        target: ROOT,
+        type: 'overlay',
+        noatime: true,
+        data: overlayOptions([IMAGE], `${GUEST_DATA}/upper`, `${GUEST_DATA}/work`),
+      }),
       ...requests.map((fields) => this.#machine.request(FrameType.WRITE_FILE, fields, 0, START_MS)),
       this.#start(init, initFields(processFields(this.#spec, init, ROOT), this.#spec, files), 'create'),
     ];
@@ -179,11 +196,12 @@ export class VmSandbox implements Sandbox {
 
   /** What a template does ahead for a disk that is empty. */
   #prepareDisk(): Array<Promise<unknown>> {
-    const mkdir = (name: string, mode: number): FieldsBuilder => new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${name}`).add(Tag.MODE, mode);
+    const directory = (name: string, mode: number): FieldsBuilder =>
+      new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${name}`).add(Tag.MODE, mode);
     return [
       this.#machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true }),
-      this.#machine.request(FrameType.MKDIR, mkdir('upper', 0o755), 0, START_MS),
-      this.#machine.request(FrameType.MKDIR, mkdir('work', 0o700), 0, START_MS),
+      this.#machine.request(FrameType.MKDIR, directory('upper', 0o755), 0, START_MS),
+      this.#machine.request(FrameType.MKDIR, directory('work', 0o700), 0, START_MS),
     ];
   }
 
@@ -202,7 +220,9 @@ export class VmSandbox implements Sandbox {
   async #writeFiles(): Promise<{ files: GuestFile[]; requests: FieldsBuilder[] }> {
     const contents = await Promise.all(this.#spec.files.map((file) => readFile(file.source)));
     const files = this.#spec.files.map((file, index) => ({ source: `${FILES}/${String(index)}`, destination: file.destination }));
-    const requests = files.map((file, index) => new FieldsBuilder().add(Tag.PATH, file.source).add(Tag.MODE, 0o644).add(Tag.CONTENT, contents[index]));
+    const requests = files.map((file, index) =>
+      new FieldsBuilder().add(Tag.PATH, file.source).add(Tag.MODE, 0o644).add(Tag.CONTENT, contents[index]),
+    );
     return { files, requests };
   }
 
@@ -221,10 +241,14 @@ async function takeFromPool(host: VmHost, spec: ContainerSpec): Promise<PooledMa
   const dataDisk = join(spec.rootDir, 'data.img');
   if (host.pool.size === 0 || (await exists(dataDisk))) return undefined;
   await mkdir(spec.rootDir, { recursive: true });
-  return host.pool.take({ shape: chooseShape(spec.limits.memory, spec.limits.microCpus), network: spec.network !== undefined }, spec.runDir, dataDisk);
+  return host.pool.take(
+    { shape: chooseShape(spec.limits.memory, spec.limits.microCpus), network: spec.network !== undefined },
+    spec.runDir,
+    dataDisk,
+  );
 }
 
-export function startError(error: AgentError, during: 'create' | 'exec'): Error {
+function startError(error: AgentError, during: 'create' | 'exec'): Error {
   if (error.agentCode === 'not-found') return new StartError('not-found', error.message, during);
   if (error.agentCode === 'not-executable') return new StartError('not-executable', error.message, during);
   if (error.agentCode === 'start' || error.agentCode === 'invalid') return new StartError('other', error.message, during);
