@@ -277,7 +277,9 @@ export class FakeEngine implements ContainerEngine {
   async wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }> {
     const record = this.get(reference);
     this.calls.push(`wait ${condition}`);
-    signal.addEventListener('abort', () => void this.calls.push('wait aborted'));
+    signal.addEventListener('abort', () => {
+      this.calls.push('wait aborted');
+    });
     if (condition === 'not-running' && record.state.status === 'exited')
       return { result: Promise.resolve({ exitCode: record.state.exitCode }) };
     return {
