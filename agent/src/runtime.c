@@ -24,7 +24,8 @@ struct launch {
 	struct frame request;
 	struct stdio_set stdio;
 	int log; /* with a terminal: the runtime's own stderr */
-	struct watch console;
+	struct watch console; /* the socket that the runtime connects to, then its connection */
+	int console_connected;
 	char *console_path, *pid_file;
 	unsigned rows, cols;
 	struct launch *next;
@@ -131,14 +132,27 @@ static void refuse(struct launch *launch, const struct error *err)
 	forget_launch(launch);
 }
 
+/* A runtime connects long before it has a terminal to send. */
+static int accept_console(struct launch *launch)
+{
+	if (launch->console_connected)
+		return 0;
+	int peer = accept4(launch->console.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (peer < 0)
+		return -1;
+	loop_forget(&launch->console);
+	(void)close(launch->console.fd);
+	launch->console.fd = peer;
+	launch->console_connected = 1;
+	loop_watch(&launch->console, EPOLLIN);
+	return 0;
+}
+
 /* Takes what the runtime sent over the console socket, if it has; the terminal's master is both ends of the stdio. */
 static void receive_console(struct launch *launch)
 {
-	cleanup_close int peer = accept4(launch->console.fd, NULL, NULL, SOCK_CLOEXEC);
-	if (peer < 0)
+	if (accept_console(launch) < 0)
 		return;
-	struct timeval limit = {.tv_sec = 1};
-	(void)setsockopt(peer, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
 	char name[256];
 	union {
 		char bytes[CMSG_SPACE(sizeof(int))];
@@ -146,8 +160,10 @@ static void receive_console(struct launch *launch)
 	} control;
 	struct iovec iov = {.iov_base = name, .iov_len = sizeof name};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
-	if (recvmsg(peer, &message, MSG_CMSG_CLOEXEC) < 0)
+	ssize_t count = recvmsg(launch->console.fd, &message, MSG_CMSG_CLOEXEC);
+	if (count < 0)
 		return;
+	loop_watch(&launch->console, 0);
 	struct cmsghdr *head = CMSG_FIRSTHDR(&message);
 	if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS)
 		return;
@@ -160,7 +176,6 @@ static void receive_console(struct launch *launch)
 		(void)ioctl(master, TIOCSWINSZ, &size);
 	launch->stdio.out = master;
 	launch->stdio.in = fcntl(master, F_DUPFD_CLOEXEC, 3);
-	loop_watch(&launch->console, 0);
 }
 
 static void console_ready(struct watch *watch, uint32_t events)

@@ -140,11 +140,12 @@ static void stay_as_init(void)
 	_exit(child < 0 ? 125 : init_supervise(child));
 }
 
-static int enter_directory(const char *path)
+/* An init's directory is made, an exec's must be there. */
+static int enter_directory(const char *path, int make)
 {
 	if (chdir(path) == 0)
 		return 0;
-	return errno == ENOENT && path_mkdirs(path, 0755) == 0 ? chdir(path) : -1;
+	return make && errno == ENOENT && path_mkdirs(path, 0755) == 0 ? chdir(path) : -1;
 }
 
 /* In the process to be, inside its namespaces and root: everything from its session to exec. */
@@ -173,8 +174,11 @@ static void become_command(struct fields request, int terminal, int is_init)
 	if (terminal)
 		(void)fchown(STDIN_FILENO, user.uid, (gid_t)-1);
 	(void)umask(0022);
-	if (enter_directory(cwd && *cwd ? cwd : "/") < 0) {
-		fail(&err, "start", errno, "chdir to cwd (\"%s\")", cwd);
+	if (enter_directory(cwd && *cwd ? cwd : "/", is_init) < 0) {
+		if (errno == ENOENT)
+			fail(&err, "not-found", 0, "chdir to cwd (\"%s\") set in config.json failed: no such file or directory", cwd);
+		else
+			fail(&err, "start", errno, "chdir to cwd (\"%s\")", cwd);
 		give_up(&err);
 	}
 	if (spawn_set_limits(request, &err) < 0 || spawn_drop_privileges(request, &user, &err) < 0)

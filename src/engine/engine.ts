@@ -187,7 +187,7 @@ export class Engine implements ContainerEngine {
   }
 
   kill(reference: string, signal: string): Promise<void> {
-    return this.#runs.kill(this.get(reference).id, signal);
+    return this.#runs.kill(this.get(reference).id, signal, reference);
   }
 
   pause(reference: string): Promise<void> {

@@ -76,22 +76,23 @@ export class Execs {
       this.#update(id, { pid });
     } catch (error) {
       attachment?.close();
-      this.#ended(id, error instanceof StartError ? error.exitCode : 126);
+      // Of an exec that fails for another reason Docker tells 126.
+      this.#ended(id, error instanceof StartError && error.exitCode === 127 ? 127 : 126);
       throw error;
     }
     this.#emit(record.containerId, `exec_start: ${record.command.join(' ')}`, id);
-    void sandbox.exit(record.proc).then(
+    const ended = sandbox.exit(record.proc).then(
       (exit) => {
         this.#ended(id, exit.exitCode);
         this.#emit(record.containerId, 'exec_die', id, { exitCode: String(exit.exitCode) });
-        return sandbox.releaseProcess(record.proc);
+        void sandbox.releaseProcess(record.proc);
       },
       (error: unknown) => {
         this.#ended(id, 255);
         this.#emit(record.containerId, 'exec_die', id, { exitCode: '255', error: messageOf(error) });
       },
     );
-    return attachment;
+    return attachment === undefined ? undefined : endingAfter(attachment, ended);
   }
 
   async resize(id: string, rows: number, columns: number): Promise<void> {
@@ -128,7 +129,7 @@ export class Execs {
   #running(container: string): Sandbox {
     const record = this.#parts.containers.byId(container);
     const sandbox = this.#parts.runs.sandbox(container);
-    if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`Container ${container} is not running`);
+    if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`container ${container} is not running`);
     if (record.state.paused) throw conflict(`Container ${container} is paused, unpause the container before exec`);
     return sandbox;
   }
@@ -151,4 +152,24 @@ export class Execs {
       ...more,
     });
   }
+}
+
+/** A client asks for the exit code as soon as the output ends: it is known by then. One that leaves waits for nothing. */
+function endingAfter(attachment: Attachment, ended: Promise<void>): Attachment {
+  const left = Promise.withResolvers<undefined>();
+  return {
+    tty: attachment.tty,
+    output: (async function* () {
+      yield* attachment.output;
+      await Promise.race([ended, left.promise]);
+    })(),
+    write: (data) => attachment.write(data),
+    endInput: () => {
+      attachment.endInput();
+    },
+    close: () => {
+      left.resolve(undefined);
+      attachment.close();
+    },
+  };
 }

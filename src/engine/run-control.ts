@@ -98,11 +98,11 @@ export class RunControl {
     this.#emit(id, 'restart');
   }
 
-  async kill(id: string, signal: string): Promise<void> {
+  async kill(id: string, signal: string, reference: string = id): Promise<void> {
     const number = signalNumber(signal);
     const record = this.#parts.containers.byId(id);
     const sandbox = this.sandbox(id);
-    if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`Container ${id} is not running`);
+    if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`cannot kill container: ${reference}: container ${id} is not running`);
     if (number === signalNumber('KILL') || number === signalNumber(record.config.StopSignal ?? 'TERM')) {
       this.#parts.containers.update(id, { stopRequested: true });
     }
@@ -116,7 +116,7 @@ export class RunControl {
     return this.#exclusive.run(id, async () => {
       const record = this.#parts.containers.byId(id);
       const sandbox = this.sandbox(id);
-      if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`Container ${id} is not running`);
+      if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`container ${id} is not running`);
       if (record.state.paused === paused) throw conflict(paused ? `Container ${id} is already paused` : `Container ${id} is not paused`);
       await this.#setPaused(record, sandbox, paused);
       this.#emit(id, paused ? 'pause' : 'unpause');

@@ -61,6 +61,15 @@ export class ShimAttachment implements Attachment {
     return this.#chunks();
   }
 
+  /** Whether its consumer takes less than comes, so that the process is being held up. */
+  get stalled(): boolean {
+    return this.#queued > READ_AHEAD;
+  }
+
+  get closed(): boolean {
+    return this.#connection.closed;
+  }
+
   async write(data: Buffer): Promise<void> {
     for (let at = 0; at < data.length; at += MAX_DATA) {
       const payload = data.subarray(at, at + MAX_DATA);

@@ -22,8 +22,8 @@ export interface CapabilityRequest {
 
 /** The capabilities of a container: Docker's defaults with `--cap-add` and `--cap-drop`, all for `--privileged`. */
 export function resolveCapabilities(request: CapabilityRequest, known: readonly string[] = NAMES): string[] {
-  const add = request.add.map(normalise);
-  const drop = request.drop.map(normalise);
+  const add = request.add.map((name) => normalise(name, 'CapAdd'));
+  const drop = request.drop.map((name) => normalise(name, 'CapDrop'));
   if (request.privileged) return [...known];
   const base = add.includes('ALL') ? known : drop.includes('ALL') ? [] : DEFAULTS;
   const wanted = new Set(base.filter((name) => !drop.includes(name)));
@@ -32,17 +32,18 @@ export function resolveCapabilities(request: CapabilityRequest, known: readonly 
 }
 
 /** `NAME`, `cap_name` and `CAP_NAME` mean the same; an unknown one is Docker's error. */
-function normalise(name: string): string {
+function normalise(name: string, field: 'CapAdd' | 'CapDrop'): string {
   const upper = name.toUpperCase();
   if (upper === 'ALL') return 'ALL';
   const full = upper.startsWith('CAP_') ? upper : `CAP_${upper}`;
-  if (!NAMES.includes(full)) throw invalid(`unknown capability: "${name}"`);
+  if (!NAMES.includes(full)) throw invalid(`invalid ${field}: unknown capability: "${full}"`);
   return full;
 }
 
 /** Checks the names of a request before anything is made. */
 export function checkCapabilities(request: Pick<CapabilityRequest, 'add' | 'drop'>): void {
-  for (const name of [...request.add, ...request.drop]) normalise(name);
+  for (const name of request.add) normalise(name, 'CapAdd');
+  for (const name of request.drop) normalise(name, 'CapDrop');
 }
 
 /** Bit mask as capset(2) has it. */

@@ -1,6 +1,7 @@
 /** The daemon's view of one shim: starting it, finding it again, its control connection and the exits that it tells. */
 import { mkdir } from 'node:fs/promises';
 import type { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { AgentConnection } from '../agent-client/connection.ts';
 import { type Fields, Fields as FieldsReader, FieldsBuilder, Tag } from '../agent-client/fields.ts';
@@ -15,6 +16,9 @@ import type { ProcessExit, Streams } from './sandbox.ts';
 /** How long a shim may take to answer what needs no process and no guest. */
 const ANSWER_MS = 10_000;
 
+/** How long a client may take for the last output of a process that was killed. */
+const LAST_OUTPUT_MS = 2000;
+
 interface ExpectedExit {
   readonly promise: Promise<ProcessExit>;
   resolve(exit: ProcessExit): void;
@@ -25,6 +29,7 @@ export class Shim {
   readonly #connection: AgentConnection;
   readonly #exits = new Map<number, ExpectedExit>();
   readonly #exitPaths = new Map<number, string>();
+  readonly #attachments = new Map<number, ShimAttachment[]>();
   #reason = '';
 
   private constructor(directory: string, connection: AgentConnection) {
@@ -139,7 +144,22 @@ export class Shim {
 
   async attach(proc: number, streams: Streams, tty: boolean): Promise<Attachment> {
     const connection = await AgentConnection.open(join(this.#directory, 'shim.sock'));
-    return ShimAttachment.attach(connection, proc, streams, tty);
+    const attachment = await ShimAttachment.attach(connection, proc, streams, tty);
+    const others = (this.#attachments.get(proc) ?? []).filter((other) => !other.closed);
+    this.#attachments.set(proc, [...others, attachment]);
+    return attachment;
+  }
+
+  /** A killed process is seen to end when its last output was taken: a client that does not take it is cut off. */
+  async signal(proc: number, signal: number, all: boolean, deadlineMs?: number): Promise<void> {
+    await this.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, signal).add(Tag.ALL, all), proc, deadlineMs);
+    if (signal !== constants.signals.SIGKILL) return;
+    const timer = setTimeout(() => {
+      for (const attachment of this.#attachments.get(proc) ?? []) if (attachment.stalled) attachment.close();
+    }, LAST_OUTPUT_MS);
+    void this.exit(proc).then(() => {
+      clearTimeout(timer);
+    });
   }
 
   /** Called once when the shim has ended, with the reason it told. */

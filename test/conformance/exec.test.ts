@@ -121,7 +121,7 @@ behaviour('exec in a container that does not run is refused', async (subject) =>
   const id = await subject.create([], 'true');
   const { code, stderr } = await subject.exec([], 'true');
   assert.equal(code, 1);
-  assert.equal(stderr, `Error response from daemon: Container ${id} is not running\n`);
+  assert.equal(stderr, `Error response from daemon: container ${id} is not running\n`);
 });
 
 behaviour('exec in a container that nobody knows is refused', async (subject) => {

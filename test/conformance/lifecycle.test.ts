@@ -83,7 +83,7 @@ behaviour('kill with a signal that is none is refused', async (subject) => {
   await subject.background([], 'sleep', '1000');
   const { code, stderr } = await subject.docker('kill', '-s', 'NOSUCH', subject.name);
   assert.equal(code, 1);
-  assert.match(stderr, /^Error response from daemon: Invalid signal: NOSUCH$/m);
+  assert.match(stderr, /^Error response from daemon: invalid signal: NOSUCH$/im);
 });
 
 behaviour('kill of what does not run is refused', async (subject) => {

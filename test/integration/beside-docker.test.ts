@@ -108,11 +108,16 @@ describe('beside Docker', { skip, timeout: 300_000 }, () => {
   test('a daemon that starts after Docker puts them in place', async () => {
     await daemon.kill();
     const { stdout } = await run('nft', ['-a', 'list', 'chain', 'ip', 'filter', 'DOCKER-USER']);
-    for (const [, handle = ''] of stdout.matchAll(new RegExp(`"abode:${daemon.bridge}" # handle (\\d+)`, 'g'))) await run('nft', ['delete', 'rule', 'ip', 'filter', 'DOCKER-USER', 'handle', handle]);
+    for (const [, handle = ''] of stdout.matchAll(new RegExp(`"abode:${daemon.bridge}" # handle (\\d+)`, 'g')))
+      await run('nft', ['delete', 'rule', 'ip', 'filter', 'DOCKER-USER', 'handle', handle]);
     assert.deepEqual(await exceptions(), []);
     // Without them Docker's policy drops what the container sends: what follows can fail.
-    const { pid } = JSON.parse((await run('sh', ['-c', `cat ${daemon.runDir}/c/*/init.pid | head -1 | sed 's/.*/{"pid":&}/'`])).stdout) as { pid: number };
-    await assert.rejects(run('nsenter', ['--net', '--target', String(pid), 'timeout', '5', 'bash', '-c', `exec 3<>/dev/tcp/${outside.address}/8080`]));
+    const { pid } = JSON.parse((await run('sh', ['-c', `cat ${daemon.runDir}/c/*/init.pid | head -1 | sed 's/.*/{"pid":&}/'`])).stdout) as {
+      pid: number;
+    };
+    await assert.rejects(
+      run('nsenter', ['--net', '--target', String(pid), 'timeout', '5', 'bash', '-c', `exec 3<>/dev/tcp/${outside.address}/8080`]),
+    );
     await daemon.startAgain();
     await until('the exceptions are there', 20_000, async () => (await exceptions()).length === 2);
     await everyoneReachesEveryone();

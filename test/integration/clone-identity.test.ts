@@ -9,7 +9,8 @@ const CLONES = 20;
 const AT_ONCE = 4;
 
 /** getrandom by way of /dev/urandom, which since Linux 5.18 is the same generator. */
-const TELL = 'head -c 16 /dev/urandom | od -An -v -tx1 | tr -d " \\n"; echo; date +%s; cat /proc/sys/kernel/random/boot_id; hostname; ip -o link show eth0; ip -o -4 addr show eth0';
+const TELL =
+  'head -c 16 /dev/urandom | od -An -v -tx1 | tr -d " \\n"; echo; date +%s; cat /proc/sys/kernel/random/boot_id; hostname; ip -o link show eth0; ip -o -4 addr show eth0';
 
 interface Told {
   readonly name: string;
@@ -37,17 +38,31 @@ describe('the identity of clones', { skip: cannotRun, timeout: 600_000 }, () => 
     const to = Math.ceil(Date.now() / 1000);
     const [random = '', clock = '', bootId = '', hostname = '', link = '', addr = ''] = text.split('\n');
     assert.match(random, /^[0-9a-f]{32}$/, text);
-    assert.ok(Number(clock) >= from - 2 && Number(clock) <= to + 2, `${name}: its clock says ${clock}, the host's said ${String(from)} before and ${String(to)} after`);
-    return { name, random, bootId, hostname, mac: /link\/ether (\S+)/.exec(link)?.[1] ?? '', address: /inet ([\d.]+)/.exec(addr)?.[1] ?? '' };
+    assert.ok(
+      Number(clock) >= from - 2 && Number(clock) <= to + 2,
+      `${name}: its clock says ${clock}, the host's said ${String(from)} before and ${String(to)} after`,
+    );
+    return {
+      name,
+      random,
+      bootId,
+      hostname,
+      mac: /link\/ether (\S+)/.exec(link)?.[1] ?? '',
+      address: /inet ([\d.]+)/.exec(addr)?.[1] ?? '',
+    };
   }
 
   test('twenty clones have nothing in common that names them', async () => {
     const told: Told[] = [];
     // Left in place, not removed: an address that was given back may be given out again.
-    for (let from = 0; from < CLONES; from += AT_ONCE) told.push(...(await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => ask(from + index)))));
+    for (let from = 0; from < CLONES; from += AT_ONCE)
+      told.push(...(await Promise.all(Array.from({ length: AT_ONCE }, (_, index) => ask(from + index)))));
     for (const field of ['random', 'bootId', 'hostname', 'mac', 'address'] as const) {
       const values = told.map((clone) => clone[field]);
-      assert.ok(values.every((value) => value !== ''), `${field} is told`);
+      assert.ok(
+        values.every((value) => value !== ''),
+        `${field} is told`,
+      );
       assert.equal(new Set(values).size, CLONES, `${field} differs in every clone: ${values.join(' ')}`);
     }
     for (const { bootId } of told) assert.match(bootId, /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -72,7 +87,9 @@ describe('the reseed', { skip: cannotRun, timeout: 300_000 }, () => {
     const script = 'head -c 16 /dev/urandom | od -An -v -tx1 | tr -d " \\n"; echo; cat /guest-machine-id; hostname';
     const draw = async (memory: number, reseed: boolean): Promise<string> => {
       const machineId = randomBytes(16).toString('hex');
-      const [random = '', ...names] = (await clones.ask({ machineId, hostname: `h-${machineId}`, reseed, script, memory })).trimEnd().split('\n');
+      const [random = '', ...names] = (await clones.ask({ machineId, hostname: `h-${machineId}`, reseed, script, memory }))
+        .trimEnd()
+        .split('\n');
       assert.match(random, /^[0-9a-f]{32}$/);
       assert.deepEqual(names, [machineId, `h-${machineId}`], 'the agent gave the guest the names that it was told');
       return random;

@@ -55,14 +55,20 @@ describe('the daemon is killed during a start', { skip: cannotRun, timeout: 900_
         for (const id of await daemon.ids()) ids.add(id);
         await daemon.run(['rm', '-f', name]);
         assert.equal(await daemon.docker('ps', '-aq'), '', `round ${String(round)}`);
-        assert.equal(await daemon.docker('run', '--rm', '--name', name, ...runtime, 'abode/base', 'echo', 'again'), 'again', `round ${String(round)}`);
+        assert.equal(
+          await daemon.docker('run', '--rm', '--name', name, ...runtime, 'abode/base', 'echo', 'again'),
+          'again',
+          `round ${String(round)}`,
+        );
         const traces = { directory: daemon.directory, bridge: daemon.bridge, ids: [...ids], except: [daemon.pid] };
         assert.deepEqual(await processesInVms(daemon), [], `round ${String(round)}: nothing runs in a shared VM`);
         assert.deepEqual(daemon.idsOnDisk(), [], `round ${String(round)}: no disk is left`);
         // A shared VM lives through every other round, so that starts in a running one are cut short as well.
         if (round % 2 === 0 && kind === 'hybrid') continue;
         await daemon.removeVms();
-        const left = await until('nothing is left', 10_000, async () => ((await leftovers(traces, false)).length === 0 ? 'nothing' : undefined)).catch(() => leftovers(traces, false));
+        const left = await until('nothing is left', 10_000, async () =>
+          (await leftovers(traces, false)).length === 0 ? 'nothing' : undefined,
+        ).catch(() => leftovers(traces, false));
         assert.equal(left, 'nothing', `round ${String(round)}: ${String(left)}`);
       }
     });

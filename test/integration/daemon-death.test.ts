@@ -56,11 +56,11 @@ describe('the daemon is killed', { skip: cannotRun, timeout: 600_000 }, () => {
       assert.deepEqual((await daemon.docker('ps', '--format', '{{.Names}}')).split('\n').toSorted(), ['container', 'hybrid', 'vm']);
     }
     for (const { name } of KINDS) {
-      const before = (await daemon.docker('logs', name)).split('\n').length;
+      const seen = (await daemon.docker('logs', name)).split('\n').length;
       const follow = collect(daemon.spawn('logs', '-f', name));
       const wait = collect(daemon.spawn('wait', name));
       const live = collect(daemon.spawn('attach', '--no-stdin', '--sig-proxy=false', name));
-      await until(`${name}: logs -f goes on`, 60_000, () => follow.text().split('\n').length > before + 10);
+      await until(`${name}: logs -f goes on`, 60_000, () => follow.text().split('\n').length > seen + 10);
       await until(`${name}: attach goes on`, 60_000, () => live.text().includes('line '));
       const exec = await daemon.run(['exec', name, 'sh', '-c', 'echo in; exit 3']);
       assert.deepEqual({ code: exec.code, stdout: exec.stdout }, { code: 3, stdout: 'in\n' }, exec.stderr);
@@ -77,7 +77,18 @@ describe('the daemon is killed', { skip: cannotRun, timeout: 600_000 }, () => {
   });
 
   test('stop works on what was taken over', async () => {
-    for (const { name, runtime } of KINDS) await daemon.docker('run', '-d', '--name', name, ...runtime, 'abode/base', 'sh', '-c', 'trap "exit 9" TERM; while :; do sleep 0.1; done');
+    for (const { name, runtime } of KINDS)
+      await daemon.docker(
+        'run',
+        '-d',
+        '--name',
+        name,
+        ...runtime,
+        'abode/base',
+        'sh',
+        '-c',
+        'trap "exit 9" TERM; while :; do sleep 0.1; done',
+      );
     await daemon.kill();
     await daemon.startAgain();
     for (const { name } of KINDS) {
@@ -88,7 +99,8 @@ describe('the daemon is killed', { skip: cannotRun, timeout: 600_000 }, () => {
   });
 
   test('what ends while no daemon lives has its real exit code and last words', async () => {
-    for (const { name, runtime } of KINDS) await daemon.docker('run', '-d', '--name', name, ...runtime, 'abode/base', 'sh', '-c', 'sleep 3; echo last words; exit 42');
+    for (const { name, runtime } of KINDS)
+      await daemon.docker('run', '-d', '--name', name, ...runtime, 'abode/base', 'sh', '-c', 'sleep 3; echo last words; exit 42');
     await daemon.kill();
     await pause(6000);
     await daemon.startAgain();

@@ -11,7 +11,8 @@ import { cannotRun, RobustDaemon } from '../fixtures/robust-daemon.ts';
 const run = promisify(execFile);
 const CACHE = '/tmp/abode-test-cache';
 const TAR = join(CACHE, 'debian-minbase.tar');
-const INSTALL = 'export DEBIAN_FRONTEND=noninteractive; apt-get update -q >/dev/null && apt-get install -q -y --no-install-recommends hello >/dev/null && hello';
+const INSTALL =
+  'export DEBIAN_FRONTEND=noninteractive; apt-get update -q >/dev/null && apt-get install -q -y --no-install-recommends hello >/dev/null && hello';
 
 const skip = cannotRun === false ? (existsSync('/usr/bin/mmdebstrap') ? false : 'mmdebstrap is not installed') : cannotRun;
 
@@ -25,7 +26,10 @@ async function debianRoot(): Promise<string> {
     const settings = (await readdir('/etc/apt/apt.conf.d')).filter((name) => /proxy|retries/i.test(name));
     const hooks = settings.map((name) => `--customize-hook=upload "/etc/apt/apt.conf.d/${name}" "/etc/apt/apt.conf.d/${name}"`);
     const made = join(work, 'root.tar');
-    await run('mmdebstrap', ['--variant=minbase', '--format=tar', ...hooks, 'bookworm', made, sources], { timeout: 400_000, maxBuffer: 16 << 20 });
+    await run('mmdebstrap', ['--variant=minbase', '--format=tar', ...hooks, 'bookworm', made, sources], {
+      timeout: 400_000,
+      maxBuffer: 16 << 20,
+    });
     await rename(made, TAR);
     return TAR;
   } finally {
@@ -57,7 +61,10 @@ test('apt installs the same in a container and in a VM', { skip, timeout: 900_00
   await daemon.docker('import', tar, 'debian:test');
   const lists: string[] = [];
   for (const [name, ...options] of [['container'], ['vm', '--runtime', 'vm', '-m', '1g']] as string[][]) {
-    const installed = await daemon.run(['run', '--name', name ?? '', ...options, 'debian:test', 'sh', '-c', `${INSTALL} && dpkg-query -W`], { timeoutMs: 400_000 });
+    const installed = await daemon.run(
+      ['run', '--name', name ?? '', ...options, 'debian:test', 'sh', '-c', `${INSTALL} && dpkg-query -W`],
+      { timeoutMs: 400_000 },
+    );
     assert.equal(installed.code, 0, `${String(name)}: ${installed.stdout}\n${installed.stderr}`);
     const [greeting, ...packages] = installed.stdout.trimEnd().split('\n');
     assert.equal(greeting, 'Hello, world!');

@@ -19,7 +19,9 @@ test('twenty containers and ten VMs at once leave nothing behind', { skip: canno
     ...Array.from({ length: SHARED }, (_, index) => ({ name: `h${String(index)}`, runtime: ['--runtime', 'vm:shared'] })),
   ];
   const started = await Promise.all(
-    wanted.map(({ name, runtime }) => daemon.run(['run', '-d', '--name', name, ...runtime, 'abode/base', 'sh', '-c', `echo ${name} > /mine; echo up; sleep 1000`])),
+    wanted.map(({ name, runtime }) =>
+      daemon.run(['run', '-d', '--name', name, ...runtime, 'abode/base', 'sh', '-c', `echo ${name} > /mine; echo up; sleep 1000`]),
+    ),
   );
   for (const [index, result] of started.entries()) assert.equal(result.code, 0, `${wanted[index]?.name ?? ''}: ${result.stderr}`);
   assert.equal((await daemon.docker('ps', '-q')).split('\n').length, wanted.length);
@@ -28,11 +30,18 @@ test('twenty containers and ten VMs at once leave nothing behind', { skip: canno
   for (const { name } of wanted) addresses.add((await daemon.inspect(name)).NetworkSettings.Networks.bridge?.IPAddress ?? '');
   assert.equal(addresses.size, wanted.length, 'everyone has an address of its own');
 
-  const traces = { directory: daemon.directory, bridge: daemon.bridge, ids: [...(await daemon.ids()), ...(await daemon.vms()).map(({ id }) => id)] };
+  const traces = {
+    directory: daemon.directory,
+    bridge: daemon.bridge,
+    ids: [...(await daemon.ids()), ...(await daemon.vms()).map(({ id }) => id)],
+  };
   const seen = await leftovers(traces, true);
   // The search must be able to fail: while they run it finds every kind of thing.
   for (const kind of ['process', 'mounts', 'cgroup', 'interface abv', 'interface abt', `interface ${daemon.bridge}`, 'rule']) {
-    assert.ok(seen.some((line) => line.startsWith(kind)), `${kind} is seen while it is there`);
+    assert.ok(
+      seen.some((line) => line.startsWith(kind)),
+      `${kind} is seen while it is there`,
+    );
   }
   assert.equal(daemon.idsOnDisk().length, wanted.length);
 

@@ -70,9 +70,15 @@ describe('the confinement of QEMU', { skip: cannotRun, timeout: 300_000 }, () =>
   test('it is a user of its own, without capabilities or a way to get any', () => {
     for (const { pid } of qemus) {
       const uids = status(pid, 'Uid').split(/\s+/);
-      assert.ok(uids.every((uid) => uid === uids[0] && Number(uid) >= 0x7000_0000), `uids ${uids.join(' ')}`);
+      assert.ok(
+        uids.every((uid) => uid === uids[0] && Number(uid) >= 0x7000_0000),
+        `uids ${uids.join(' ')}`,
+      );
       const gids = status(pid, 'Gid').split(/\s+/);
-      assert.ok(gids.every((gid) => gid === gids[0] && gid !== '0'), `gids ${gids.join(' ')}`);
+      assert.ok(
+        gids.every((gid) => gid === gids[0] && gid !== '0'),
+        `gids ${gids.join(' ')}`,
+      );
       assert.equal(status(pid, 'Groups').trim(), '');
       for (const set of ['CapEff', 'CapPrm', 'CapInh', 'CapAmb']) assert.equal(BigInt(`0x${status(pid, set)}`), 0n, set);
       assert.equal(status(pid, 'NoNewPrivs'), '1');
@@ -107,19 +113,24 @@ describe('the confinement of QEMU', { skip: cannotRun, timeout: 300_000 }, () =>
       const uid = status(pid, 'Uid').split(/\s+/)[0] ?? '';
       const path = templateDescriptor(pid);
       // As that user, and even as root: the file is sealed.
-      for (const user of [uid, '0']) assert.equal((await run('python3', ['-c', TRY_TO_WRITE, path, user])).stdout, 'write refused\nmapping refused\ncut refused\n', `as user ${user}`);
+      for (const user of [uid, '0'])
+        assert.equal(
+          (await run('python3', ['-c', TRY_TO_WRITE, path, user])).stdout,
+          'write refused\nmapping refused\ncut refused\n',
+          `as user ${user}`,
+        );
     }
   });
 
   test('what one clone writes to its memory no other sees', async () => {
-    const before = await sampleOf(templateDescriptor(qemus[0]?.pid ?? 0));
+    const untouched = await sampleOf(templateDescriptor(qemus[0]?.pid ?? 0));
     const marker = 'clone-a-was-here-'.repeat(4);
     // Page cache of a tmpfs: a few megabytes of the guest's RAM, some of it pages that the template had in use.
     await daemon.docker('exec', 'qemu-a', 'sh', '-c', `yes ${marker} | head -c 8000000 > /dev/shm/mark; sync`);
     const [first, second] = await Promise.all(qemus.map(({ pid }) => countInMemory(pid, marker)));
     assert.ok((first ?? 0) > 10_000, `the writer's own memory has it (${String(first)} times): the search can find it`);
     assert.equal(second, 0, 'the other clone has none of it');
-    assert.equal(await sampleOf(templateDescriptor(qemus[1]?.pid ?? 0)), before, 'the template is as it was');
+    assert.equal(await sampleOf(templateDescriptor(qemus[1]?.pid ?? 0)), untouched, 'the template is as it was');
   });
 
   /** A hash of the whole template as a process of its own would read it. */

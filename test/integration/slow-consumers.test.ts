@@ -35,7 +35,9 @@ describe('slow consumers', { skip: cannotRun, timeout: 600_000 }, () => {
     const socket = connect(daemon.socket);
     await once(socket, 'connect');
     socket.pause();
-    socket.write(`POST /v1.41/containers/${name}/attach?stream=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: engine\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n`);
+    socket.write(
+      `POST /v1.41/containers/${name}/attach?stream=1&stdout=1&stderr=1 HTTP/1.1\r\nHost: engine\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Length: 0\r\n\r\n`,
+    );
     return socket;
   }
 
@@ -43,7 +45,17 @@ describe('slow consumers', { skip: cannotRun, timeout: 600_000 }, () => {
     test(`${kind}: a client that stops reading stops its container only`, async () => {
       const program = 'i=0; while :; do i=$((i+1)); echo "$i 0123456789012345678901234567890123456789012345678901234567890123456789"; done';
       await daemon.docker('create', '--name', 'chatty', ...runtime, 'abode/base', 'sh', '-c', program);
-      await daemon.docker('run', '-d', '--name', 'other', ...runtime, 'abode/base', 'sh', '-c', 'i=0; while :; do echo $i; i=$((i+1)); usleep 50000; done');
+      await daemon.docker(
+        'run',
+        '-d',
+        '--name',
+        'other',
+        ...runtime,
+        'abode/base',
+        'sh',
+        '-c',
+        'i=0; while :; do echo $i; i=$((i+1)); usleep 50000; done',
+      );
       const socket = await attachWithoutReading('chatty');
       await daemon.docker('start', 'chatty');
       const lastLine = async (name: string): Promise<number> => Number((await daemon.docker('logs', '--tail', '1', name)).split(' ')[0]);
@@ -65,13 +77,29 @@ describe('slow consumers', { skip: cannotRun, timeout: 600_000 }, () => {
     });
 
     test(`${kind}: a client that does not read does not keep it from being killed`, async () => {
-      await daemon.docker('create', '--name', 'stuck', ...runtime, 'abode/base', 'sh', '-c', 'while :; do echo 0123456789012345678901234567890123456789; done');
+      await daemon.docker(
+        'create',
+        '--name',
+        'stuck',
+        ...runtime,
+        'abode/base',
+        'sh',
+        '-c',
+        'while :; do echo 0123456789012345678901234567890123456789; done',
+      );
       const socket = await attachWithoutReading('stuck');
       await daemon.docker('start', 'stuck');
       await pause(3000);
       await daemon.docker('kill', 'stuck');
-      assert.equal((await daemon.ended('stuck')).State.ExitCode, 137);
+      const { State: state } = await daemon.ended('stuck');
+      assert.deepEqual(
+        { code: state.ExitCode, error: state.Error },
+        { code: 137, error: '' },
+        'it ended by itself, its sandbox was not torn down',
+      );
+      assert.match(await daemon.docker('logs', '--tail', '1', 'stuck'), /^0123/);
       await daemon.docker('rm', 'stuck');
+      assert.doesNotMatch(await daemon.log(), /torn down/);
       socket.destroy();
     });
 

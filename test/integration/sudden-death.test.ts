@@ -40,13 +40,16 @@ describe('sudden death', { skip: cannotRun, timeout: 600_000 }, () => {
   }
 
   async function bystandersLive(): Promise<void> {
-    for (const name of ['by-container', 'by-vm', 'by-hybrid']) assert.equal(await daemon.docker('exec', name, 'echo', 'alive'), 'alive', name);
+    for (const name of ['by-container', 'by-vm', 'by-hybrid'])
+      assert.equal(await daemon.docker('exec', name, 'echo', 'alive'), 'alive', name);
   }
 
   /** Nothing on the host tells of an ended container but its disk. */
   async function nothingRunsOf(id: string): Promise<void> {
     const look = (): Promise<string[]> => leftovers({ directory: runDirOf(id), bridge: 'none-of-this-name', ids: [id] }, false);
-    const left = await until('nothing of it is left', 15_000, async () => ((await look()).length === 0 ? ['nothing'] : undefined)).catch(look);
+    const left = await until('nothing of it is left', 15_000, async () => ((await look()).length === 0 ? ['nothing'] : undefined)).catch(
+      look,
+    );
     assert.deepEqual(left, ['nothing']);
     assert.equal(existsSync(runDirOf(id)), false, 'its run directory is gone');
   }
@@ -64,7 +67,18 @@ describe('sudden death', { skip: cannotRun, timeout: 600_000 }, () => {
   }
 
   test('a panic of the guest ends that VM and says so', async () => {
-    const ran = await daemon.run(['run', '--name', 'panic', '--privileged', '--runtime', 'vm', 'abode/base', 'sh', '-c', `echo before; ${PANIC}; sleep 60`]);
+    const ran = await daemon.run([
+      'run',
+      '--name',
+      'panic',
+      '--privileged',
+      '--runtime',
+      'vm',
+      'abode/base',
+      'sh',
+      '-c',
+      `echo before; ${PANIC}; sleep 60`,
+    ]);
     assert.equal(ran.code, 137, ran.stderr);
     assert.equal(ran.stdout, 'before\n');
     const inspected = await daemon.inspect('panic');
@@ -76,8 +90,11 @@ describe('sudden death', { skip: cannotRun, timeout: 600_000 }, () => {
   });
 
   test('a panic of a shared guest ends all its containers; they start again with their files', async () => {
-    for (const name of ['s1', 's2']) await start(name, ['--privileged', '--runtime', 'vm:doomed'], '[ -e /kept ] || { echo kept > /kept; sync; }; echo up; sleep 1000');
-    await until('both have written', 30_000, async () => (await Promise.all(['s1', 's2'].map((name) => daemon.docker('logs', name)))).every((text) => text === 'up'));
+    for (const name of ['s1', 's2'])
+      await start(name, ['--privileged', '--runtime', 'vm:doomed'], '[ -e /kept ] || { echo kept > /kept; sync; }; echo up; sleep 1000');
+    await until('both have written', 30_000, async () =>
+      (await Promise.all(['s1', 's2'].map((name) => daemon.docker('logs', name)))).every((text) => text === 'up'),
+    );
     await daemon.run(['exec', '--privileged', 's1', 'sh', '-c', PANIC]);
     for (const name of ['s1', 's2']) assertEnded(await daemon.ended(name), /panic/i);
     await bystandersLive();
@@ -95,8 +112,11 @@ describe('sudden death', { skip: cannotRun, timeout: 600_000 }, () => {
   });
 
   test('QEMU of a shared VM killed: all its containers end and start again with their files', async () => {
-    for (const name of ['k1', 'k2']) await start(name, ['--runtime', 'vm:killed'], '[ -e /kept ] || { echo kept > /kept; sync; }; echo up; sleep 1000');
-    await until('both have written', 30_000, async () => (await Promise.all(['k1', 'k2'].map((name) => daemon.docker('logs', name)))).every((text) => text === 'up'));
+    for (const name of ['k1', 'k2'])
+      await start(name, ['--runtime', 'vm:killed'], '[ -e /kept ] || { echo kept > /kept; sync; }; echo up; sleep 1000');
+    await until('both have written', 30_000, async () =>
+      (await Promise.all(['k1', 'k2'].map((name) => daemon.docker('logs', name)))).every((text) => text === 'up'),
+    );
     process.kill(qemuOf(shimOf(await vmDirectory('killed'))), 'SIGKILL');
     for (const name of ['k1', 'k2']) assertEnded(await daemon.ended(name), /QEMU was killed by signal 9/);
     await bystandersLive();
@@ -131,8 +151,11 @@ describe('sudden death', { skip: cannotRun, timeout: 600_000 }, () => {
   }
 
   test('the shim of a shared VM killed: its containers end and start again with their files', async () => {
-    for (const name of ['o1', 'o2']) await start(name, ['--runtime', 'vm:orphaned'], '[ -e /kept ] || { echo kept > /kept; sync; }; echo up; sleep 1000');
-    await until('both have written', 30_000, async () => (await Promise.all(['o1', 'o2'].map((name) => daemon.docker('logs', name)))).every((text) => text === 'up'));
+    for (const name of ['o1', 'o2'])
+      await start(name, ['--runtime', 'vm:orphaned'], '[ -e /kept ] || { echo kept > /kept; sync; }; echo up; sleep 1000');
+    await until('both have written', 30_000, async () =>
+      (await Promise.all(['o1', 'o2'].map((name) => daemon.docker('logs', name)))).every((text) => text === 'up'),
+    );
     const directory = await vmDirectory('orphaned');
     process.kill(shimOf(directory), 'SIGKILL');
     for (const name of ['o1', 'o2']) assertEnded(await daemon.ended(name), /shim/);

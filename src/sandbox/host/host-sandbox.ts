@@ -1,5 +1,5 @@
 /** A container on the host's kernel: an OCI runtime's process below a shim of its own. */
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
 import { type Fields, FieldsBuilder, Tag } from '../../agent-client/fields.ts';
@@ -31,6 +31,7 @@ export class HostSandbox implements Sandbox {
   readonly #spec: ContainerSpec;
   readonly #shim: Shim;
   #pid = 0;
+  #asked = false;
 
   private constructor(options: HostOptions, runtime: string, spec: ContainerSpec, shim: Shim) {
     this.#options = options;
@@ -52,6 +53,7 @@ export class HostSandbox implements Sandbox {
     const shim = await Shim.find(spec.runDir);
     if (shim === undefined) return undefined;
     const sandbox = new HostSandbox(options, runtime, spec, shim);
+    sandbox.#asked = true;
     shim.expectExit(spec.init.proc, spec.init.exitPath);
     const known = await shim.refresh();
     sandbox.#pid = known.get(spec.init.proc)?.pid ?? 0;
@@ -66,6 +68,7 @@ export class HostSandbox implements Sandbox {
     const spec = this.#spec;
     this.#shim.expectExit(spec.init.proc, spec.init.exitPath);
     const process = await this.#prepareBundle();
+    this.#asked = true;
     const args = this.#runtimeArguments('run', ['--bundle', spec.runDir, ...this.#common(spec.init, 'init'), spec.id]);
     this.#pid = await this.#launch(spec.init, 'init', args, process.args, (fields) =>
       fields.addAll(Tag.CLEANUP_ARG, this.#runtimeArguments('delete', ['--force', spec.id])),
@@ -85,7 +88,7 @@ export class HostSandbox implements Sandbox {
   }
 
   async signal(proc: number, signal: number, all: boolean): Promise<void> {
-    await this.#shim.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, signal).add(Tag.ALL, all), proc);
+    await this.#shim.signal(proc, signal, all);
   }
 
   async resize(proc: number, rows: number, columns: number): Promise<void> {
@@ -111,7 +114,7 @@ export class HostSandbox implements Sandbox {
 
   async release(_options?: ReleaseOptions): Promise<void> {
     const spec = this.#spec;
-    if (this.#shim.alive) await this.#shim.request(FrameType.RELEASE, undefined, spec.init.proc, RUNTIME_MS).catch(ignoreGone);
+    if (this.#shim.alive) await (this.#asked ? this.#shim.request(FrameType.RELEASE, undefined, spec.init.proc, RUNTIME_MS).catch(ignoreGone) : this.#endIdle());
     const orderly = this.#shim.alive;
     this.#shim.disconnect();
     if (!orderly) {
@@ -120,6 +123,12 @@ export class HostSandbox implements Sandbox {
     }
     await removeCgroup(cgroupName(spec.id));
     await rm(spec.runDir, { recursive: true, force: true });
+  }
+
+  /** A shim that was never asked to start anything waits for that for ever. */
+  async #endIdle(): Promise<void> {
+    await this.#shim.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0)).catch(ignoreGone);
+    await this.#shim.gone(RUNTIME_MS);
   }
 
   /** Removes what a container left whose shim is not there to help: its processes may live on. */

@@ -77,7 +77,7 @@ export class HybridSandbox implements Sandbox {
   }
 
   async signal(proc: number, signal: number, all: boolean): Promise<void> {
-    await this.#request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, signal).add(Tag.ALL, all), proc);
+    await this.#vm.machine.shim.signal(proc, signal, all, REQUEST_MS);
   }
 
   async resize(proc: number, rows: number, columns: number): Promise<void> {

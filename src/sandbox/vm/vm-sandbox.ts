@@ -11,6 +11,7 @@ import type { Attachment } from '../attachment.ts';
 import { privateMemory } from '../process-memory.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
+import { invalid } from '../../base/errors.ts';
 import { StartError } from '../start-error.ts';
 import { type GuestFile, initFields, processFields } from './guest-process.ts';
 import { Machine } from './machine.ts';
@@ -126,7 +127,7 @@ export class VmSandbox implements Sandbox {
   }
 
   async signal(proc: number, signal: number, all: boolean): Promise<void> {
-    await this.#machine.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, signal).add(Tag.ALL, all), proc);
+    await this.#machine.shim.signal(proc, signal, all);
   }
 
   async resize(proc: number, rows: number, columns: number): Promise<void> {
@@ -249,6 +250,8 @@ async function takeFromPool(host: VmHost, spec: ContainerSpec): Promise<PooledMa
 }
 
 function startError(error: AgentError, during: 'create' | 'exec'): Error {
+  // Found out before there is a process, whatever the isolation.
+  if (/^unable to find (user|group) /.test(error.message)) return invalid(error.message);
   if (error.agentCode === 'not-found') return new StartError('not-found', error.message, during);
   if (error.agentCode === 'not-executable') return new StartError('not-executable', error.message, during);
   if (error.agentCode === 'start' || error.agentCode === 'invalid') return new StartError('other', error.message, during);
