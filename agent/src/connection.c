@@ -52,6 +52,8 @@ static bool deliver(struct connection *connection)
 		connection->on_frame(connection, &frame);
 	}
 	connection->in_callback = false;
+	if (!connection->dead && connection->out_size)
+		connection_flush(connection);
 	if (connection->dead)
 		return false;
 	memmove(connection->in, connection->in + at, connection->in_size - at);
@@ -144,7 +146,8 @@ void connection_send(struct connection *connection, const struct frame *frame)
 		memcpy(connection->out + end + FRAME_HEADER, frame->payload, frame->size);
 	bool idle = connection->out_size == 0;
 	connection->out_size += FRAME_HEADER + frame->size;
-	if (idle)
+	/* Answers to frames that came together leave together: over virtio each write costs an interrupt or two. */
+	if (idle && !connection->in_callback)
 		connection_flush(connection);
 }
 

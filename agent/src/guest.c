@@ -49,6 +49,8 @@ static void send_exit(struct proc *proc)
 	connection_send(&link_connection, &frame);
 	builder_free(&fields);
 	/* After the news: a guest with one container is about to be switched off. */
+	if (proc->held_namespace >= 0)
+		(void)close(STEAL_FD(proc->held_namespace));
 	if (proc->init && proc->container)
 		spawn_cleanup(proc->container);
 	runtime_cleanup(proc);
@@ -107,6 +109,11 @@ static void start_process(const struct frame *request)
 	connection_answer(&link_connection, request, &answer);
 	proc_run(proc, pid, STEAL_FD(set.in), STEAL_FD(set.out), STEAL_FD(set.err));
 	stdio_close(&set);
+	if (proc->init) {
+		char path[64];
+		(void)snprintf(path, sizeof path, "/proc/%d/ns/mnt", pid);
+		proc->held_namespace = open(path, O_RDONLY | O_CLOEXEC);
+	}
 }
 
 static struct timer power_off_timer;

@@ -52,6 +52,7 @@ struct proc *proc_obtain(uint32_t id)
 		return NULL;
 	proc->id = id;
 	proc->in.fd = -1;
+	proc->held_namespace = -1;
 	for (int i = 0; i < STREAM_COUNT; i++)
 		proc->out[i].fd = -1;
 	proc->drain = (struct timer){.expired = drain_expired, .owner = proc};
@@ -95,6 +96,8 @@ void proc_forget(struct proc *proc)
 	for (int i = 0; i < STREAM_COUNT; i++)
 		close_watch(&proc->out[i]);
 	log_file_close(proc->log);
+	if (proc->held_namespace >= 0)
+		(void)close(proc->held_namespace);
 	free(proc->pending);
 	free(proc->exit_path);
 	free(proc->container);

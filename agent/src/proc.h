@@ -36,6 +36,7 @@ struct proc {
 	char *exit_path, *container;
 	char **cgroups, **cleanup;
 	pid_t cleanup_pid;
+	int held_namespace; /* the init's mount namespace: its taking down waits until the exit was told */
 	struct connection *release_asker; /* RELEASE waits for the cleanup command */
 	struct frame release_request;
 	struct proc *next;

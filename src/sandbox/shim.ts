@@ -92,12 +92,16 @@ export class Shim {
   async settled(): Promise<void> {
     if (this.#reason !== '' || this.#connection.closed) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, 500);
-      this.#connection.on('frame', (frame) => {
-        if (frame.type !== FrameType.SANDBOX_EXIT) return;
+      const done = (): void => {
         clearTimeout(timer);
+        this.#connection.off('frame', look);
         resolve();
-      });
+      };
+      const look = (frame: Frame): void => {
+        if (frame.type === FrameType.SANDBOX_EXIT) done();
+      };
+      const timer = setTimeout(done, 500);
+      this.#connection.on('frame', look);
     });
   }
 

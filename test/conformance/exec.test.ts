@@ -76,44 +76,44 @@ behaviour('exec -d goes on without its client', async (subject) => {
 
 behaviour('exec of a command that is not there: 127', async (subject) => {
   await sleeping(subject);
-  const { code, stderr } = await subject.exec([], 'nosuchcommand');
+  const { code, stdout } = await subject.exec([], 'nosuchcommand');
   assert.equal(code, 127);
-  assert.match(stderr, new RegExp(`${FAILED}exec: "nosuchcommand": executable file not found in \\$PATH`));
+  assert.match(stdout, new RegExp(`${FAILED}exec: "nosuchcommand": executable file not found in \\$PATH`));
 });
 
 behaviour('exec of a path that is not there: 127', async (subject) => {
   await sleeping(subject);
-  const { code, stderr } = await subject.exec([], '/no/such');
+  const { code, stdout } = await subject.exec([], '/no/such');
   assert.equal(code, 127);
-  assert.match(stderr, new RegExp(`${FAILED}exec: "/no/such": stat /no/such: no such file or directory`));
+  assert.match(stdout, new RegExp(`${FAILED}exec: "/no/such": stat /no/such: no such file or directory`));
 });
 
 behaviour('exec of what cannot be executed: 126', async (subject) => {
   await sleeping(subject);
-  const { code, stderr } = await subject.exec([], '/etc/passwd');
+  const { code, stdout } = await subject.exec([], '/etc/passwd');
   assert.equal(code, 126);
-  assert.match(stderr, new RegExp(`${FAILED}exec: "/etc/passwd": permission denied`));
+  assert.match(stdout, new RegExp(`${FAILED}exec: "/etc/passwd": permission denied`));
 });
 
 behaviour('exec of a directory: 126', async (subject) => {
   await sleeping(subject);
-  const { code, stderr } = await subject.exec([], '/etc');
+  const { code, stdout } = await subject.exec([], '/etc');
   assert.equal(code, 126);
-  assert.match(stderr, new RegExp(`${FAILED}exec: "/etc": is a directory`));
+  assert.match(stdout, new RegExp(`${FAILED}exec: "/etc": is a directory`));
 });
 
 behaviour('exec by an unknown user: 126, and why', async (subject) => {
   await sleeping(subject);
-  const { code, stderr } = await subject.exec(['-u', 'nosuch'], 'true');
+  const { code, stdout } = await subject.exec(['-u', 'nosuch'], 'true');
   assert.equal(code, 126);
-  assert.match(stderr, /^(Error response from daemon: )?unable to find user nosuch: no matching entries in passwd file$/m);
+  assert.match(stdout, /^unable to find user nosuch: no matching entries in passwd file\r?$/m);
 });
 
 behaviour('exec -w of a directory that is not there fails and makes none', async (subject) => {
   await sleeping(subject);
-  const { code, stderr } = await subject.exec(['-w', '/no/where'], 'pwd');
+  const { code, stdout } = await subject.exec(['-w', '/no/where'], 'pwd');
   assert.equal(code, 127);
-  assert.match(stderr, new RegExp(`${FAILED}chdir to cwd \\("/no/where"\\) set in config\\.json failed: no such file or directory`));
+  assert.match(stdout, new RegExp(`${FAILED}chdir to cwd \\("/no/where"\\) set in config\\.json failed: no such file or directory`));
   assert.equal((await subject.exec([], 'ls', '-d', '/no')).code, 1);
 });
 

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { filesBelow, leftovers } from '../fixtures/leftovers.ts';
 import { cannotRun, RobustDaemon } from '../fixtures/robust-daemon.ts';
+import { until } from '../fixtures/until.ts';
 
 const CONTAINERS = 20;
 const VMS = 10;
@@ -55,4 +56,25 @@ test('twenty containers and ten VMs at once leave nothing behind', { skip: canno
   assert.deepEqual(await leftovers(traces, true), []);
   assert.deepEqual(filesBelow(daemon.runDir), []);
   assert.deepEqual(filesBelow(`${daemon.root}/vm/shared`), []);
+});
+
+test('a start that is refused leaves nothing behind', { skip: cannotRun, timeout: 300_000 }, async () => {
+  await using daemon = await RobustDaemon.start();
+  for (const runtime of [[], ['--runtime', 'vm'], ['--runtime', 'vm:refused']]) {
+    for (const refused of [
+      ['-u', 'nobody-knows', 'abode/base', 'true'],
+      ['abode/base', '/no/such/command'],
+      ['-w', '/etc/passwd', 'abode/base', 'true'],
+    ]) {
+      const { code } = await daemon.run(['run', '--name', 'refused', ...runtime, ...refused]);
+      assert.notEqual(code, 0, refused.join(' '));
+      const ids = await daemon.ids();
+      assert.equal(ids.length, 1);
+      await daemon.docker('rm', '-f', 'refused');
+      await daemon.removeVms();
+      const traces = { directory: daemon.directory, bridge: daemon.bridge, ids, except: [daemon.pid] };
+      await until('its shim has ended', 10_000, async () => (await leftovers(traces, false)).length === 0).catch(() => undefined);
+      assert.deepEqual(await leftovers(traces, false), [], `${runtime.join(' ')} ${refused.join(' ')}`);
+    }
+  }
 });

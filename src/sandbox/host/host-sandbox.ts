@@ -114,8 +114,7 @@ export class HostSandbox implements Sandbox {
 
   async release(_options?: ReleaseOptions): Promise<void> {
     const spec = this.#spec;
-    if (this.#shim.alive) await (this.#asked ? this.#shim.request(FrameType.RELEASE, undefined, spec.init.proc, RUNTIME_MS).catch(ignoreGone) : this.#endIdle());
-    const orderly = this.#shim.alive;
+    const orderly = await this.#releaseInit();
     this.#shim.disconnect();
     if (!orderly) {
       await HostSandbox.sweep(this.#options, spec);
@@ -129,6 +128,19 @@ export class HostSandbox implements Sandbox {
   async #endIdle(): Promise<void> {
     await this.#shim.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0)).catch(ignoreGone);
     await this.#shim.gone(RUNTIME_MS);
+  }
+
+  /** After its only process was released the shim ends by itself; where there is none, or it cannot be, it is told to. */
+  async #releaseInit(): Promise<boolean> {
+    if (!this.#shim.alive) return false;
+    try {
+      await this.#shim.request(FrameType.RELEASE, undefined, this.#spec.init.proc, RUNTIME_MS);
+      return true;
+    } catch (error) {
+      ignoreGone(error);
+    }
+    await this.#shim.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0)).catch(ignoreGone);
+    return false;
   }
 
   /** Removes what a container left whose shim is not there to help: its processes may live on. */
