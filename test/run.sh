@@ -42,7 +42,7 @@ if [ "$part" = all ]; then
 fi
 stage 'unit tests' run_tests 'src/**/*.test.ts' 'test/*.test.ts'
 if [ "$part" = all ]; then
-  stage 'agent: tests' run_tests 'agent/test/*.test.ts'
+  stage 'agent: tests' run_tests --test-force-exit 'agent/test/*.test.ts'
   stage 'integration and conformance' run_one_by_one 'test/integration/*.test.ts' 'test/conformance/*.test.ts'
 fi
 printf '\nall stages passed\n'

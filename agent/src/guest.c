@@ -92,10 +92,9 @@ static void start_process(const struct frame *request)
 	}
 	proc->init = join == 0;
 	int made = proc_configure(proc, fields, &err);
-	if (made == 0)
-		made = proc->terminal ? stdio_terminal(&set, (unsigned)fields_number(fields, TAG_ROWS, 0), (unsigned)fields_number(fields, TAG_COLS, 0), &err)
-				      : stdio_pipes(&set, proc->stdin_open, &err);
-	struct spawn_stdio stdio = {.in = set.child_in, .out = set.child_out, .err = set.child_err, .terminal = proc->terminal};
+	if (made == 0 && !proc->terminal)
+		made = stdio_pipes(&set, proc->stdin_open, &err);
+	struct spawn_stdio stdio = {.in = set.child_in, .out = set.child_out, .err = set.child_err, .terminal = proc->terminal, .master = &set.out};
 	pid_t pid = made < 0 ? -1 : spawn_process(fields, stdio, init ? init->pid : 0, &err);
 	stdio_close_child(&set);
 	if (pid < 0) {
@@ -104,6 +103,8 @@ static void start_process(const struct frame *request)
 		proc_forget(proc);
 		return;
 	}
+	if (proc->terminal)
+		set.in = fcntl(set.out, F_DUPFD_CLOEXEC, 3);
 	struct builder answer = {0};
 	builder_number(&answer, TAG_PID, (uint64_t)pid);
 	connection_answer(&link_connection, request, &answer);

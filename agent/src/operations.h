@@ -17,12 +17,13 @@ operation operation_net_bridge, operation_net_delete;                          /
 /* net.c: makes a tap (IFF_TAP | IFF_NO_PI | IFF_VNET_HDR, not persistent, up, on the bridge) and returns its descriptor. */
 int net_tap_open(const char *name, const char *bridge, unsigned mtu, struct error *err);
 
-/* spawn.c: START_PROCESS. The process is a child of the caller; stdio are the descriptors that it gets as 0, 1 and 2 (with a
- * terminal all three are the pty's slave, which becomes its controlling terminal). join_pid is the host pid (agent's view) of the init
+/* spawn.c: START_PROCESS. The process is a child of the caller; stdio are the descriptors that it gets as 0, 1 and 2; with a
+ * terminal it makes one inside its container, whose master is given back. join_pid is the host pid (agent's view) of the init
  * that JOIN named, or 0. Returns the pid after execve succeeded; otherwise everything it made is undone. */
 struct spawn_stdio {
 	int in, out, err;
-	int terminal; /* 1: the three are a terminal */
+	int terminal; /* 1: the three are not looked at */
+	int *master;  /* of the terminal; the caller closes it */
 };
 pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join_pid, struct error *err);
 /* spawn.c: PREPARE, one container's namespaces and standard mounts ahead of its START_PROCESS. */

@@ -21,32 +21,56 @@
 #include "spawn_cgroup.h"
 #include "spawn_credentials.h"
 #include "spawn_rootfs.h"
+#include "spawn_terminal.h"
 
 enum { INIT_NAMESPACES = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS };
 /* The name of the one container in a VM of its own. */
 static const char PREPARED_CONTAINER[] = "container";
 
-/* What a child tells its parent through the close-on-exec pipe. */
+/* What a child tells its parent through a close-on-exec socket; a terminal's master comes along. */
 struct report {
 	char code[16];
 	int saved_errno;
 	pid_t pid; /* of an exec: the process itself */
+	int has_master;
 	char message[512];
 };
 
-static int report_pipe = -1;
+static int report_socket = -1;
+
+static void send_report(const struct report *report, int fd)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {0};
+	struct iovec iov = {.iov_base = (void *)report, .iov_len = sizeof *report};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+	if (fd >= 0) {
+		message.msg_control = control.bytes;
+		message.msg_controllen = sizeof control.bytes;
+		struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+		head->cmsg_level = SOL_SOCKET;
+		head->cmsg_type = SCM_RIGHTS;
+		head->cmsg_len = CMSG_LEN(sizeof fd);
+		memcpy(CMSG_DATA(head), &fd, sizeof fd);
+	}
+	(void)sendmsg(report_socket, &message, MSG_NOSIGNAL);
+}
 
 static void give_up(const struct error *err)
 {
 	struct report report = {.saved_errno = err->saved_errno};
 	(void)snprintf(report.code, sizeof report.code, "%s", err->code);
 	(void)snprintf(report.message, sizeof report.message, "%s", err->message);
-	(void)!write(report_pipe, &report, sizeof report);
+	send_report(&report, -1);
 	_exit(127);
 }
 
 static void take_stdio(struct spawn_stdio stdio)
 {
+	if (stdio.terminal)
+		return; /* made once the container's own devices are there */
 	int fds[3] = {stdio.in, stdio.out, stdio.err};
 	for (int i = 0; i < 3; i++)
 		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 10);
@@ -134,7 +158,7 @@ static void stay_as_init(void)
 	pid_t child = fork();
 	if (child == 0)
 		return;
-	(void)close(report_pipe);
+	(void)close(report_socket);
 	for (int fd = 3; fd < 64; fd++)
 		(void)close(fd);
 	_exit(child < 0 ? 125 : init_supervise(child));
@@ -146,6 +170,19 @@ static int enter_directory(const char *path, int make)
 	if (chdir(path) == 0)
 		return 0;
 	return make && errno == ENOENT && path_mkdirs(path, 0755) == 0 ? chdir(path) : -1;
+}
+
+static void take_terminal(struct fields request, int is_init, uid_t owner)
+{
+	struct error err;
+	struct report report = {.has_master = 1};
+	int master = spawn_terminal_open(request, is_init, &err);
+	if (master < 0)
+		give_up(&err);
+	send_report(&report, master);
+	(void)close(master);
+	(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
+	(void)fchown(STDIN_FILENO, owner, (gid_t)-1);
 }
 
 /* In the process to be, inside its namespaces and root: everything from its session to exec. */
@@ -170,9 +207,7 @@ static void become_command(struct fields request, int terminal, int is_init)
 	reset_signals();
 	(void)setsid();
 	if (terminal)
-		(void)ioctl(STDIN_FILENO, TIOCSCTTY, 0);
-	if (terminal)
-		(void)fchown(STDIN_FILENO, user.uid, (gid_t)-1);
+		take_terminal(request, is_init, user.uid);
 	(void)umask(0022);
 	if (enter_directory(cwd && *cwd ? cwd : "/", is_init) < 0) {
 		if (errno == ENOENT)
@@ -225,7 +260,7 @@ static void run_init(struct fields request, struct spawn_stdio stdio, const char
 		fail(&err, "start", errno, "a cgroup namespace");
 		give_up(&err);
 	}
-	if (spawn_rootfs_enter(request, stdio.terminal, &err) < 0)
+	if (spawn_rootfs_enter(request, &err) < 0)
 		give_up(&err);
 	become_command(request, stdio.terminal, 1);
 }
@@ -249,20 +284,42 @@ static void run_exec(struct fields request, struct spawn_stdio stdio, const char
 		fail(&err, "start", errno, "fork");
 		give_up(&err);
 	}
-	(void)!write(report_pipe, &report, sizeof report);
+	send_report(&report, -1);
 	_exit(0);
 }
 
-static int take_report(int fd, pid_t *inner, struct error *err)
+/* One message; the descriptor that came with it, or -1. 0: the other side executed, or is gone. */
+static ssize_t receive_report(int fd, struct report *report, int *passed)
+{
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control;
+	struct iovec iov = {.iov_base = report, .iov_len = sizeof *report};
+	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+	ssize_t count;
+	do
+		count = recvmsg(fd, &message, MSG_CMSG_CLOEXEC);
+	while (count < 0 && errno == EINTR);
+	struct cmsghdr *head = count > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	*passed = -1;
+	if (head && head->cmsg_type == SCM_RIGHTS)
+		memcpy(passed, CMSG_DATA(head), sizeof *passed);
+	return count;
+}
+
+static int take_report(int fd, pid_t *inner, int *master, struct error *err)
 {
 	struct report report;
 	ssize_t count;
-	int result = 0;
-	while ((count = read(fd, &report, sizeof report)) != 0) {
-		if (count < 0 && errno == EINTR)
-			continue;
+	int result = 0, passed;
+	while ((count = receive_report(fd, &report, &passed)) != 0) {
 		if (count != sizeof report)
 			return fail(err, "start", errno, "the new process said nothing");
+		if (report.has_master && passed >= 0) {
+			*master = passed;
+			continue;
+		}
 		if (report.pid) {
 			*inner = report.pid;
 			continue;
@@ -307,7 +364,7 @@ static void run_prepared(struct fields preparation, int requests)
 	take_stdio(stdio);
 	adjust_oom_score(request);
 	name_host(request);
-	if (spawn_rootfs_enter_staged(request, stdio.terminal, &err) < 0)
+	if (spawn_rootfs_enter_staged(request, &err) < 0)
 		give_up(&err);
 	become_command(request, stdio.terminal, 1);
 }
@@ -324,20 +381,20 @@ static void forget_prepared(void)
 
 int spawn_prepare(struct fields request, struct error *err)
 {
-	int requests[2], reports[2];
+	int requests[2], reports[2], unused = -1;
 	struct fields none = {NULL, 0};
 	if (prepared.pid)
 		return fail(err, "invalid", 0, "a container is prepared already");
 	/* Mounts made from now on must arrive in the prepared namespace. */
 	if (mount(NULL, "/", NULL, MS_REC | MS_SHARED, NULL) < 0 || spawn_cgroup_create(PREPARED_CONTAINER, none, err) < 0)
 		return fail(err, "start", errno, "preparing a container");
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, requests) < 0 || pipe2(reports, O_CLOEXEC) < 0)
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, requests) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, reports) < 0)
 		return fail(err, "system", errno, "preparing a container");
 	int room = REQUEST_MAX;
 	(void)setsockopt(requests[0], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
 	pid_t pid = (pid_t)syscall(SYS_clone, INIT_NAMESPACES | SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0) {
-		report_pipe = reports[1];
+		report_socket = reports[1];
 		run_prepared(request, requests[1]);
 	}
 	(void)close(requests[1]);
@@ -345,7 +402,7 @@ int spawn_prepare(struct fields request, struct error *err)
 	uint8_t ready;
 	if (pid < 0 || read(requests[0], &ready, 1) != 1) {
 		pid_t inner = 0;
-		if (pid < 0 || take_report(reports[0], &inner, err) == 0)
+		if (pid < 0 || take_report(reports[0], &inner, &unused, err) == 0)
 			(void)fail(err, "start", errno, "preparing a container");
 		(void)close(requests[0]);
 		(void)close(reports[0]);
@@ -382,7 +439,8 @@ static bool prepared_fits(struct fields request, const char *container)
 
 static int pass_on(struct fields request, struct spawn_stdio stdio, struct error *err)
 {
-	int fds[3] = {stdio.in, stdio.out, stdio.err};
+	cleanup_close int null = stdio.terminal ? open("/dev/null", O_RDWR | O_CLOEXEC) : -1;
+	int fds[3] = {stdio.terminal ? null : stdio.in, stdio.terminal ? null : stdio.out, stdio.terminal ? null : stdio.err};
 	union {
 		char bytes[CMSG_SPACE(sizeof fds)];
 		struct cmsghdr align;
@@ -410,7 +468,7 @@ static pid_t use_prepared(struct fields request, struct spawn_stdio stdio, const
 		if (result == 0)
 			result = pass_on(request, stdio, err);
 		if (result == 0)
-			result = take_report(prepared.reports, &inner, err);
+			result = take_report(prepared.reports, &inner, stdio.master, err);
 	}
 	if (!fits || result < 0) {
 		(void)kill(pid, SIGKILL);
@@ -435,12 +493,12 @@ pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join,
 		if (spawn_cgroup_create(container, request, err) < 0)
 			return -1;
 	}
-	if (pipe2(fds, O_CLOEXEC) < 0)
-		return fail(err, "system", errno, "a pipe");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		return fail(err, "system", errno, "a socket pair");
 	int flags = join ? SIGCHLD : INIT_NAMESPACES | SIGCHLD;
 	pid_t pid = (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
 	if (pid == 0) {
-		report_pipe = fds[1];
+		report_socket = fds[1];
 		(void)close(fds[0]);
 		if (join)
 			run_exec(request, stdio, container, join);
@@ -449,7 +507,7 @@ pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join,
 	int saved = errno;
 	(void)close(fds[1]);
 	pid_t inner = 0;
-	int result = pid < 0 ? fail(err, "system", saved, "clone") : take_report(fds[0], &inner, err);
+	int result = pid < 0 ? fail(err, "system", saved, "clone") : take_report(fds[0], &inner, stdio.master, err);
 	(void)close(fds[0]);
 	if (pid > 0 && (join || result < 0))
 		(void)waitpid(pid, NULL, 0);

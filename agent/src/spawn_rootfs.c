@@ -225,25 +225,16 @@ static int more_devices(int root, struct fields request, struct error *err)
 }
 
 /* What the request alone brings, then the change of root. */
-static int complete(int root, const char *path, struct fields request, int terminal, struct error *err)
+static int complete(int root, const char *path, struct fields request, struct error *err)
 {
 	if (more_devices(root, request, err) < 0 || mount_tmpfs(root, request, err) < 0 || bind_all(root, request, err) < 0)
 		return -1;
-	if (terminal) { /* the terminal itself as /dev/console, as runtimes do */
-		char source[40];
-		fd_path(source, STDIN_FILENO);
-		cleanup_close int console = path_mount_point(root, "/dev/console", 0);
-		char target[40];
-		fd_path(target, console);
-		if (console >= 0)
-			(void)mount(source, target, NULL, MS_BIND, NULL);
-	}
 	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
 		return fail(err, "start", errno, "pivot_root to %s", path);
 	return 0;
 }
 
-int spawn_rootfs_enter(struct fields request, int terminal, struct error *err)
+int spawn_rootfs_enter(struct fields request, struct error *err)
 {
 	cleanup_free char *path = fields_string(request, TAG_ROOT);
 	if (!path || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -251,7 +242,7 @@ int spawn_rootfs_enter(struct fields request, int terminal, struct error *err)
 	cleanup_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return fail(err, "start", errno, "root %s", path);
-	if (standard_mounts(root, request, err) < 0 || make_devices(root, err) < 0 || complete(root, path, request, terminal, err) < 0 ||
+	if (standard_mounts(root, request, err) < 0 || make_devices(root, err) < 0 || complete(root, path, request, err) < 0 ||
 	    set_sysctls(request, err) < 0 || restrict_paths(request, "", err) < 0)
 		return -1;
 	return make_root_readonly(request, err);
@@ -279,13 +270,13 @@ static int move_staged(int root, const char *name, struct error *err)
 	return 0;
 }
 
-int spawn_rootfs_enter_staged(struct fields request, int terminal, struct error *err)
+int spawn_rootfs_enter_staged(struct fields request, struct error *err)
 {
 	cleanup_free char *path = fields_string(request, TAG_ROOT);
 	cleanup_close int root = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (root < 0)
 		return fail(err, "start", errno, "root %s", path);
-	if (move_staged(root, "/proc", err) < 0 || move_staged(root, "/dev", err) < 0 || move_staged(root, "/sys", err) < 0 || complete(root, path, request, terminal, err) < 0)
+	if (move_staged(root, "/proc", err) < 0 || move_staged(root, "/dev", err) < 0 || move_staged(root, "/sys", err) < 0 || complete(root, path, request, err) < 0)
 		return -1;
 	return make_root_readonly(request, err);
 }

@@ -1,8 +1,6 @@
 #include "stdio_set.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define NOTHING (struct stdio_set){-1, -1, -1, -1, -1, -1}
@@ -32,34 +30,6 @@ int stdio_pipes(struct stdio_set *set, bool with_stdin, struct error *err)
 		nonblocking(set->in);
 	nonblocking(set->out);
 	nonblocking(set->err);
-	return 0;
-}
-
-int stdio_terminal(struct stdio_set *set, unsigned rows, unsigned cols, struct error *err)
-{
-	*set = NOTHING;
-	int master = open("/dev/ptmx", O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-	int unlock = 0, slave = -1;
-	if (master >= 0 && ioctl(master, TIOCSPTLCK, &unlock) == 0)
-		slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
-	set->out = master;
-	set->child_in = slave;
-	if (slave >= 0) {
-		set->in = dup(master);
-		set->child_out = dup(slave);
-		set->child_err = dup(slave);
-	}
-	if (set->child_err < 0 || set->in < 0) {
-		fail(err, "system", errno, "a terminal for a process");
-		stdio_close(set);
-		return -1;
-	}
-	for (int *fd = &set->in; fd <= &set->child_err; fd++)
-		if (*fd >= 0)
-			(void)fcntl(*fd, F_SETFD, FD_CLOEXEC);
-	struct winsize size = {.ws_row = (unsigned short)rows, .ws_col = (unsigned short)cols};
-	if (rows && cols)
-		(void)ioctl(master, TIOCSWINSZ, &size);
 	return 0;
 }
 

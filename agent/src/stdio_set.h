@@ -1,4 +1,4 @@
-/* The descriptors between a process and its table entry: pipes, or a pseudo terminal. */
+/* The pipes between a process and its table entry. */
 #pragma once
 #include <stdbool.h>
 #include "error.h"
@@ -10,7 +10,5 @@ struct stdio_set {
 
 /* Pipes; without stdin the process reads /dev/null. */
 int stdio_pipes(struct stdio_set *set, bool with_stdin, struct error *err);
-/* A terminal of this size: in and out are the master, the child's three are the slave. */
-int stdio_terminal(struct stdio_set *set, unsigned rows, unsigned cols, struct error *err);
 void stdio_close_child(struct stdio_set *set);
 void stdio_close(struct stdio_set *set);

@@ -24,6 +24,8 @@ export interface HostOptions {
 
 /** A runtime may take this long: slow disks and busy machines included. */
 const RUNTIME_MS = 60_000;
+/** What is killed then ends without its shim: its clients may keep that one a while. */
+const SHUTDOWN_MS = 5000;
 
 export class HostSandbox implements Sandbox {
   readonly #options: HostOptions;
@@ -124,22 +126,19 @@ export class HostSandbox implements Sandbox {
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
-  /** A shim that was never asked to start anything waits for that for ever. */
-  async #endIdle(): Promise<void> {
-    await this.#shim.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0)).catch(ignoreGone);
-    await this.#shim.gone(RUNTIME_MS);
-  }
-
   /** After its only process was released the shim ends by itself; where there is none, or it cannot be, it is told to. */
   async #releaseInit(): Promise<boolean> {
     if (!this.#shim.alive) return false;
-    try {
-      await this.#shim.request(FrameType.RELEASE, undefined, this.#spec.init.proc, RUNTIME_MS);
-      return true;
-    } catch (error) {
-      ignoreGone(error);
+    if (this.#asked) {
+      try {
+        await this.#shim.request(FrameType.RELEASE, undefined, this.#spec.init.proc, RUNTIME_MS);
+        return true;
+      } catch (error) {
+        ignoreGone(error);
+      }
     }
     await this.#shim.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0)).catch(ignoreGone);
+    await this.#shim.gone(SHUTDOWN_MS);
     return false;
   }
 
