@@ -1,9 +1,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 #include "cleanup.h"
 #include "operations.h"
@@ -23,6 +25,19 @@ static int write_all(int fd, const uint8_t *data, size_t size)
 	return 0;
 }
 
+/* A switch of the kernel (a cgroup's, a sysctl): beside it no other file can be made. */
+static int open_switch(const char *path)
+{
+	struct statfs system;
+	int fd = open(path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (fstatfs(fd, &system) == 0 && (system.f_type == CGROUP2_SUPER_MAGIC || system.f_type == PROC_SUPER_MAGIC || system.f_type == SYSFS_MAGIC))
+		return fd;
+	(void)close(fd);
+	return -1;
+}
+
 int operation_write_file(struct fields request, struct builder *answer, struct error *err)
 {
 	(void)answer;
@@ -31,6 +46,9 @@ int operation_write_file(struct fields request, struct builder *answer, struct e
 	char parent[4096], temporary[4128];
 	if (!path || path[0] != '/' || strlen(path) >= sizeof parent)
 		return fail(err, "invalid", 0, "WRITE_FILE needs an absolute PATH");
+	cleanup_close int direct = open_switch(path);
+	if (direct >= 0)
+		return write_all(direct, content.data, content.size) < 0 ? fail(err, "system", errno, "write %s", path) : 0;
 	(void)strcpy(parent, path);
 	*strrchr(parent, '/') = 0;
 	if (*parent && path_mkdirs(parent, 0755) < 0)

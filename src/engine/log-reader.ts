@@ -22,7 +22,8 @@ export async function* readLog(source: LogSource, options: LogOptions): AsyncGen
   for (const [index, path] of files.entries()) {
     if (skip !== undefined && index < skip.file) continue;
     position = skip?.file === index ? skip.offset : 0;
-    const reader = new LineReader(path, position);
+    // A log that grows as fast as it is read would have no end: without following, it is what is there now.
+    const reader = new LineReader(path, position, options.follow ? Infinity : (await stat(path)).size);
     for await (const line of reader.lines()) {
       if (signal.aborted) return;
       yield* select(line, options);
@@ -79,10 +80,12 @@ async function* follow(source: LogSource, start: number, options: LogOptions): A
 
 class LineReader {
   readonly #path: string;
+  readonly #end: number;
   position: number;
 
-  constructor(path: string, position: number) {
+  constructor(path: string, position: number, end = Infinity) {
     this.#path = path;
+    this.#end = end;
     this.position = position;
   }
 
@@ -95,7 +98,7 @@ class LineReader {
       let at = this.position;
       for (;;) {
         const block = Buffer.allocUnsafe(BLOCK);
-        const { bytesRead } = await file.read(block, 0, BLOCK, at);
+        const { bytesRead } = await file.read(block, 0, Math.min(BLOCK, this.#end - at), at);
         if (bytesRead === 0) return;
         at += bytesRead;
         let data = Buffer.concat([rest, block.subarray(0, bytesRead)]);

@@ -32,16 +32,25 @@ behaviour('exec -i pipes the input through', async (subject) => {
   assert.equal(stdout, 'one\ntwoend\n');
 });
 
-behaviour('exec -t gives a terminal of the client\'s size', async (subject) => {
+behaviour("exec -t gives a terminal of the client's size", async (subject) => {
   await sleeping(subject);
   const command = `stty rows 21 cols 68 -opost; docker exec -t ${subject.name} sh -c 'test -t 0 && test -t 1 && echo terminal; sleep 1; stty size; exit 4'; echo status $?`;
-  const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { env: subject.daemon.environment, encoding: 'utf8', timeout: 120_000 });
+  const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
+    env: subject.daemon.environment,
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
   assert.equal(stdout, 'terminal\r\n21 68\r\nstatus 4\n');
 });
 
 behaviour('exec -u, -w and -e', async (subject) => {
   await sleeping(subject, '-e', 'FROM=container', '-e', 'BOTH=container', '-w', '/home');
-  const { code, stdout } = await subject.exec(['-u', '12:34', '-w', '/tmp', '-e', 'BOTH=exec'], 'sh', '-c', 'id -u; id -g; pwd; echo $FROM $BOTH');
+  const { code, stdout } = await subject.exec(
+    ['-u', '12:34', '-w', '/tmp', '-e', 'BOTH=exec'],
+    'sh',
+    '-c',
+    'id -u; id -g; pwd; echo $FROM $BOTH',
+  );
   assert.equal(code, 0);
   assert.equal(stdout, '12\n34\n/tmp\ncontainer exec\n');
   assert.equal((await subject.exec([], 'pwd')).stdout, '/home\n');
@@ -71,7 +80,11 @@ behaviour('exec -d goes on without its client', async (subject) => {
   await sleeping(subject);
   const { code, stdout } = await subject.exec(['-d'], 'sh', '-c', 'sleep 0.2; echo done > /tmp/done');
   assert.deepEqual({ code, stdout }, { code: 0, stdout: '' });
-  await until('the detached process has done its work', 60_000, async () => (await subject.exec([], 'cat', '/tmp/done')).stdout === 'done\n');
+  await until(
+    'the detached process has done its work',
+    60_000,
+    async () => (await subject.exec([], 'cat', '/tmp/done')).stdout === 'done\n',
+  );
 });
 
 behaviour('exec of a command that is not there: 127', async (subject) => {

@@ -7,10 +7,15 @@ import type { Finished } from '../fixtures/robust-daemon.ts';
 
 const { behaviour, once } = conformance();
 
-const START = 'failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: ';
+const START =
+  'failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: ';
 
 /** The refusal, and that nothing is left of what was begun. */
-async function refused(subject: Subject, { code, stdout, stderr }: Finished, expected: { code: number; message: string | RegExp }): Promise<void> {
+async function refused(
+  subject: Subject,
+  { code, stdout, stderr }: Finished,
+  expected: { code: number; message: string | RegExp },
+): Promise<void> {
   assert.equal(stdout, '');
   if (typeof expected.message === 'string') assert.equal(stderr.split('\n')[0], `docker: Error response from daemon: ${expected.message}`);
   else assert.match(stderr, expected.message);
@@ -25,15 +30,24 @@ async function nothingBegun({ daemon }: Pick<Subject, 'daemon'>): Promise<void> 
 }
 
 behaviour('a command that is not there: 127', async (subject) => {
-  await refused(subject, await subject.run([], 'nosuchcommand'), { code: 127, message: `${START}exec: "nosuchcommand": executable file not found in $PATH: unknown` });
+  await refused(subject, await subject.run([], 'nosuchcommand'), {
+    code: 127,
+    message: `${START}exec: "nosuchcommand": executable file not found in $PATH: unknown`,
+  });
 });
 
 behaviour('a path that is not there: 127', async (subject) => {
-  await refused(subject, await subject.run([], '/no/such'), { code: 127, message: `${START}exec: "/no/such": stat /no/such: no such file or directory: unknown` });
+  await refused(subject, await subject.run([], '/no/such'), {
+    code: 127,
+    message: `${START}exec: "/no/such": stat /no/such: no such file or directory: unknown`,
+  });
 });
 
 behaviour('a file that cannot be executed: 126', async (subject) => {
-  await refused(subject, await subject.run([], '/etc/passwd'), { code: 126, message: `${START}exec: "/etc/passwd": permission denied: unknown` });
+  await refused(subject, await subject.run([], '/etc/passwd'), {
+    code: 126,
+    message: `${START}exec: "/etc/passwd": permission denied: unknown`,
+  });
 });
 
 behaviour('a directory as the command: 126', async (subject) => {
@@ -59,7 +73,10 @@ behaviour('a memory limit of one byte: 125', async (subject) => {
 });
 
 behaviour('an unknown user: 125', async (subject) => {
-  await refused(subject, await subject.run(['-u', 'nosuch'], 'true'), { code: 125, message: 'unable to find user nosuch: no matching entries in passwd file' });
+  await refused(subject, await subject.run(['-u', 'nosuch'], 'true'), {
+    code: 125,
+    message: 'unable to find user nosuch: no matching entries in passwd file',
+  });
 });
 
 behaviour('a relative working directory: 125', async (subject) => {
@@ -76,7 +93,7 @@ behaviour('a name that is none: 125', async (subject) => {
   await refused(subject, await subject.run(['--name=-no'], 'true'), { code: 125, message: expected });
 });
 
-behaviour('a process ended by a signal: 128 and the signal\'s number', async (subject) => {
+behaviour("a process ended by a signal: 128 and the signal's number", async (subject) => {
   const { code, stdout } = await subject.run(['--init'], 'sh', '-c', 'sh -c "kill -9 \\$\\$"; echo $?; kill -TERM $$');
   assert.equal(stdout, '137\n');
   assert.equal(code, 143);
@@ -94,15 +111,24 @@ once('a name of a shared VM that is none: 125', async (daemon) => {
   assert.equal(code, 125);
   assert.match(stderr, /invalid VM name/i);
   await nothingBegun({ daemon });
-  assert.deepEqual((await daemon.vms()).map(({ name }) => name).filter((name) => name !== 'conf'), []);
+  assert.deepEqual(
+    (await daemon.vms()).map(({ name }) => name).filter((name) => name !== 'conf'),
+    [],
+  );
 });
 
 once('a request body that is cut short: 400', async (daemon) => {
   const body = '{"Image":"abode/base","Cmd":["tr';
-  const whole = await rawRequest(daemon.socket, `POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: ${String(body.length)}\r\nConnection: close\r\n\r\n${body}`);
+  const whole = await rawRequest(
+    daemon.socket,
+    `POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: ${String(body.length)}\r\nConnection: close\r\n\r\n${body}`,
+  );
   assert.equal(whole.status, 400);
   assert.match((JSON.parse(whole.body) as { message: string }).message, /JSON/);
-  const short = await rawRequest(daemon.socket, `POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 4000\r\nConnection: close\r\n\r\n${body}`);
+  const short = await rawRequest(
+    daemon.socket,
+    `POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: 4000\r\nConnection: close\r\n\r\n${body}`,
+  );
   assert.equal(short.status, 400);
   assert.match((JSON.parse(short.body) as { message: string }).message, /unexpected EOF/);
   await nothingBegun({ daemon });
@@ -110,7 +136,10 @@ once('a request body that is cut short: 400', async (daemon) => {
 
 once('a body that is no JSON, of another type, or of wrong fields: 400', async (daemon) => {
   const post = (body: string, type = 'application/json'): ReturnType<typeof rawRequest> =>
-    rawRequest(daemon.socket, `POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: ${type}\r\nContent-Length: ${String(body.length)}\r\nConnection: close\r\n\r\n${body}`);
+    rawRequest(
+      daemon.socket,
+      `POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: ${type}\r\nContent-Length: ${String(body.length)}\r\nConnection: close\r\n\r\n${body}`,
+    );
   assert.equal((await post('nonsense')).status, 400);
   assert.equal((await post('{"Image":7}')).status, 400);
   assert.equal((await post('{}', 'text/plain')).status, 400);

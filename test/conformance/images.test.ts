@@ -25,7 +25,17 @@ function rootArchive(daemon: RobustDaemon, greeting: string): string {
 behaviour('an imported image runs, with the changes asked for', async (subject) => {
   const { daemon, isolation, name } = subject;
   const reference = `imported:${name}`;
-  const id = await daemon.docker('import', '--change', 'CMD ["cat", "/etc/greeting"]', '--change', 'ENV PATH=/bin', '--change', 'USER 7:8', rootArchive(daemon, name), reference);
+  const id = await daemon.docker(
+    'import',
+    '--change',
+    'CMD ["cat", "/etc/greeting"]',
+    '--change',
+    'ENV PATH=/bin',
+    '--change',
+    'USER 7:8',
+    rootArchive(daemon, name),
+    reference,
+  );
   assert.match(id, /^sha256:[0-9a-f]{64}$/);
   assert.equal(await daemon.docker('run', '--rm', ...isolation.options, reference), name);
   assert.equal(await daemon.docker('run', '--rm', ...isolation.options, reference, 'sh', '-c', 'busybox id -u; busybox id -g'), '7\n8');
@@ -48,11 +58,22 @@ behaviour('save and load bring the same image back', async (subject) => {
 
 behaviour('an image that a container uses stays', async (subject) => {
   const reference = `used:${subject.name}`;
-  await subject.daemon.docker('import', '--change', 'CMD ["/bin/cat", "/etc/greeting"]', rootArchive(subject.daemon, subject.name), reference);
+  await subject.daemon.docker(
+    'import',
+    '--change',
+    'CMD ["/bin/cat", "/etc/greeting"]',
+    rootArchive(subject.daemon, subject.name),
+    reference,
+  );
   const container = await subject.daemon.docker('create', ...subject.isolation.options, reference);
   const { code, stderr } = await subject.docker('rmi', reference);
   assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`unable to remove repository reference "${reference}" \\(must force\\) - container ${container.slice(0, 12)} is using its referenced image [0-9a-f]{12}`));
+  assert.match(
+    stderr,
+    new RegExp(
+      `unable to remove repository reference "${reference}" \\(must force\\) - container ${container.slice(0, 12)} is using its referenced image [0-9a-f]{12}`,
+    ),
+  );
   await subject.daemon.docker('rm', container);
   await subject.daemon.docker('rmi', reference);
 });
@@ -60,7 +81,10 @@ behaviour('an image that a container uses stays', async (subject) => {
 once('tag, list by name, and untag', async (daemon) => {
   await daemon.docker('tag', 'abode/base', 'mine:one');
   await daemon.docker('tag', 'mine:one', 'mine:two');
-  assert.deepEqual((await daemon.docker('images', 'mine', '--format', '{{.Repository}}:{{.Tag}}')).split('\n').toSorted(), ['mine:one', 'mine:two']);
+  assert.deepEqual((await daemon.docker('images', 'mine', '--format', '{{.Repository}}:{{.Tag}}')).split('\n').toSorted(), [
+    'mine:one',
+    'mine:two',
+  ]);
   const ids = await daemon.docker('images', '-q', '--no-trunc');
   assert.equal(new Set(ids.split('\n')).size, 1);
   assert.equal(await daemon.docker('rmi', 'mine:one'), 'Untagged: mine:one');
@@ -87,7 +111,12 @@ once('load of what is no archive, and of half an archive, is refused and leaves 
 });
 
 once('images that are not there', async (daemon) => {
-  for (const args of [['rmi', 'no/such:1'], ['tag', 'no/such:1', 'a:b'], ['history', 'no/such:1'], ['save', '-o', join(daemon.directory, 'x.tar'), 'no/such:1']]) {
+  for (const args of [
+    ['rmi', 'no/such:1'],
+    ['tag', 'no/such:1', 'a:b'],
+    ['history', 'no/such:1'],
+    ['save', '-o', join(daemon.directory, 'x.tar'), 'no/such:1'],
+  ]) {
     const { code, stderr } = await daemon.run(args);
     assert.equal(code, 1, args.join(' '));
     assert.match(stderr, /Error response from daemon: .*No such image: no\/such:1/, args.join(' '));

@@ -4,7 +4,11 @@ import { conformance } from '../fixtures/conformance.ts';
 
 const { behaviour } = conformance();
 
-const TRAP = (signal: string, status: number): string[] => ['sh', '-c', `trap "echo got ${signal}; exit ${String(status)}" ${signal}; echo up; while :; do sleep 0.1; done`];
+const TRAP = (signal: string, status: number): string[] => [
+  'sh',
+  '-c',
+  `trap "echo got ${signal}; exit ${String(status)}" ${signal}; echo up; while :; do sleep 0.1; done`,
+];
 
 behaviour('create makes it, start runs it, its end leaves it exited', async (subject) => {
   const id = await subject.create([], 'sh', '-c', 'echo ran; exit 3');
@@ -90,7 +94,10 @@ behaviour('kill of what does not run is refused', async (subject) => {
   const id = await subject.create([], 'true');
   const { code, stderr } = await subject.docker('kill', subject.name);
   assert.equal(code, 1);
-  assert.match(stderr, new RegExp(`^Error response from daemon: cannot kill container: ${subject.name}: container ${id} is not running$`, 'im'));
+  assert.match(
+    stderr,
+    new RegExp(`^Error response from daemon: cannot kill container: ${subject.name}: container ${id} is not running$`, 'im'),
+  );
 });
 
 behaviour('wait gives the status to all who wait, and to those who come late', async (subject) => {
@@ -106,23 +113,36 @@ behaviour('rm of what runs is refused without -f', async (subject) => {
   await subject.background([], 'sleep', '1000');
   const { code, stderr } = await subject.docker('rm', subject.name);
   assert.equal(code, 1);
-  assert.equal(stderr, `Error response from daemon: cannot remove container "/${subject.name}": container is running: stop the container before removing or force remove\n`);
+  assert.equal(
+    stderr,
+    `Error response from daemon: cannot remove container "/${subject.name}": container is running: stop the container before removing or force remove\n`,
+  );
   assert.equal(await subject.daemon.docker('rm', '-f', subject.name), subject.name);
   assert.match((await subject.docker('rm', subject.name)).stderr, new RegExp(`No such container: ${subject.name}`));
 });
 
 behaviour('what a container wrote is there after stop and start, and gone with it', async (subject) => {
   await subject.background([], 'sh', '-c', 'cat /kept; sleep 1000');
-  await subject.exec([], 'sh', '-c', 'echo precious > /kept; mkdir -p /a/b; chown 12:34 /a/b; chmod 2750 /a/b; ln -s b /a/link; rm /etc/nsswitch.conf');
+  await subject.exec(
+    [],
+    'sh',
+    '-c',
+    'echo precious > /kept; mkdir -p /a/b; chown 12:34 /a/b; chmod 2750 /a/b; ln -s b /a/link; rm /etc/nsswitch.conf',
+  );
   await subject.daemon.docker('stop', '-t', '1', subject.name);
   await subject.daemon.docker('start', subject.name);
   await subject.logged('precious');
-  const { stdout } = await subject.exec([], 'sh', '-c', 'stat -c "%u:%g %a" /a/b; readlink /a/link; ls /etc/nsswitch.conf 2>/dev/null | wc -l');
+  const { stdout } = await subject.exec(
+    [],
+    'sh',
+    '-c',
+    'stat -c "%u:%g %a" /a/b; readlink /a/link; ls /etc/nsswitch.conf 2>/dev/null | wc -l',
+  );
   assert.equal(stdout, '12:34 2750\nb\n0\n');
   assert.equal(await subject.output([], 'sh', '-c', 'ls /kept 2>/dev/null | wc -l; ls /etc/nsswitch.conf'), '0\n/etc/nsswitch.conf');
 });
 
-behaviour('a killed container\'s files are there at the next start', async (subject) => {
+behaviour("a killed container's files are there at the next start", async (subject) => {
   await subject.background([], 'sleep', '1000');
   await subject.exec([], 'sh', '-c', 'echo precious > /kept; sync');
   await subject.daemon.docker('kill', subject.name);
@@ -152,10 +172,24 @@ behaviour('pause holds it, unpause lets it go on', async (subject) => {
 
 behaviour('ps shows it and its filters find it', async (subject) => {
   const id = await subject.background(['--label', `mine=${subject.name}`], 'sleep', '1000');
-  const ids = async (...filters: string[]): Promise<string[]> => (await subject.daemon.docker('ps', '-q', '--no-trunc', ...filters.flatMap((filter) => ['--filter', filter]))).split('\n').filter((line) => line !== '');
-  for (const filter of [`name=${subject.name}`, `id=${id.slice(0, 8)}`, `label=mine=${subject.name}`, 'status=running', 'ancestor=abode/base']) assert.deepEqual(await ids(filter), [id], filter);
-  for (const filter of ['name=nosuch', 'label=mine=other', 'status=exited', 'status=paused']) assert.deepEqual(await ids(filter), [], filter);
-  assert.equal(await subject.daemon.docker('ps', '--format', '{{.Names}} {{.Image}} {{.Command}} {{.State}}'), `${subject.name} abode/base "sleep 1000" running`);
+  const ids = async (...filters: string[]): Promise<string[]> =>
+    (await subject.daemon.docker('ps', '-q', '--no-trunc', ...filters.flatMap((filter) => ['--filter', filter])))
+      .split('\n')
+      .filter((line) => line !== '');
+  for (const filter of [
+    `name=${subject.name}`,
+    `id=${id.slice(0, 8)}`,
+    `label=mine=${subject.name}`,
+    'status=running',
+    'ancestor=abode/base',
+  ])
+    assert.deepEqual(await ids(filter), [id], filter);
+  for (const filter of ['name=nosuch', 'label=mine=other', 'status=exited', 'status=paused'])
+    assert.deepEqual(await ids(filter), [], filter);
+  assert.equal(
+    await subject.daemon.docker('ps', '--format', '{{.Names}} {{.Image}} {{.Command}} {{.State}}'),
+    `${subject.name} abode/base "sleep 1000" running`,
+  );
   await subject.daemon.docker('kill', subject.name);
   assert.deepEqual(await ids(), []);
   assert.equal(await subject.daemon.docker('ps', '-aq', '--no-trunc', '--filter', 'exited=137'), id);

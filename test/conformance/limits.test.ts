@@ -52,18 +52,26 @@ behaviour('--cpus beyond what the host has is refused', async (subject) => {
 
 behaviour('--pids-limit holds', async (subject) => {
   assert.equal(await limit(subject, ['--pids-limit', '13'], PIDS), '13');
-  const { stdout, stderr } = await subject.run(['--pids-limit', '8'], 'sh', '-c', 'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done; echo done');
+  const { stdout, stderr } = await subject.run(
+    ['--pids-limit', '8'],
+    'sh',
+    '-c',
+    'for i in 1 2 3 4 5 6 7 8 9 10 11 12; do sleep 5 & done; echo done',
+  );
   assert.match(stdout + stderr, /can't fork/);
 });
 
 behaviour('--ulimit sets soft and hard limit', async (subject) => {
-  assert.equal(await subject.output(['--ulimit', 'nofile=123:456', '--ulimit', 'core=0'], 'sh', '-c', 'ulimit -n; ulimit -Hn; ulimit -c'), '123\n456\n0');
+  assert.equal(
+    await subject.output(['--ulimit', 'nofile=123:456', '--ulimit', 'core=0'], 'sh', '-c', 'ulimit -n; ulimit -Hn; ulimit -c'),
+    '123\n456\n0',
+  );
 });
 
 behaviour('--shm-size is the size of /dev/shm', async (subject) => {
   assert.equal(await subject.output(['--shm-size', '3m'], 'sh', '-c', 'df -k /dev/shm | tail -n 1 | { read a b c; echo $b; }'), '3072');
 });
 
-behaviour('--oom-score-adj is the process\'s', async (subject) => {
+behaviour("--oom-score-adj is the process's", async (subject) => {
   assert.equal(await subject.output(['--oom-score-adj', '345'], 'cat', '/proc/self/oom_score_adj'), '345');
 });

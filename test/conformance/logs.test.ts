@@ -66,7 +66,7 @@ behaviour('attach shows the output from then on and ends with the status', async
 });
 
 behaviour('attach passes the input on, to all who look the output', async (subject) => {
-  await subject.background(['-i'], 'sh', '-c', 'echo up; while read line; do echo "<$line>"; done; exit 6');
+  await subject.background(['-i'], 'sh', '-c', 'echo up; for i in 1 2; do read line; echo "<$line>"; done; exit 6');
   await subject.logged('up');
   const looking = subject.docker('logs', '-f', subject.name);
   const { code, stdout } = await subject.daemon.run(['attach', subject.name], { input: 'one\ntwo\n' });

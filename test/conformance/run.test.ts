@@ -6,13 +6,16 @@ import { conformance } from '../fixtures/conformance.ts';
 
 const { behaviour } = conformance();
 
-behaviour('the exit status and both outputs are the process\'s own', async (subject) => {
+behaviour("the exit status and both outputs are the process's own", async (subject) => {
   const { code, stdout, stderr } = await subject.run([], 'sh', '-c', 'echo out; echo err >&2; exit 7');
   assert.deepEqual({ code, stdout, stderr }, { code: 7, stdout: 'out\n', stderr: 'err\n' });
 });
 
 behaviour('-i pipes the input through, and its end too', async (subject) => {
-  const { code, stdout } = await subject.daemon.run(['run', '--rm', '-i', ...subject.isolation.options, 'abode/base', 'sh', '-c', 'cat; echo end'], { input: 'one\ntwo\n' });
+  const { code, stdout } = await subject.daemon.run(
+    ['run', '--rm', '-i', ...subject.isolation.options, 'abode/base', 'sh', '-c', 'cat; echo end'],
+    { input: 'one\ntwo\n' },
+  );
   assert.equal(code, 0);
   assert.equal(stdout, 'one\ntwo\nend\n');
 });
@@ -27,15 +30,24 @@ behaviour('megabytes of input and output arrive whole', async (subject) => {
   assert.equal(stderr, `${createHash('sha256').update(input).digest('hex')}  -\n`);
 });
 
-behaviour('-t gives a terminal of the client\'s size', async (subject) => {
-  const command = `stty rows 33 cols 77 -opost; docker run --rm -t ${subject.isolation.options.join(' ')} abode/base sh -c 'test -t 0 && test -t 1 && echo terminal; sleep 1; stty size; echo $TERM; exit 6'; echo status $?`;
-  const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], { env: subject.daemon.environment, encoding: 'utf8', timeout: 120_000 });
-  assert.equal(stdout, 'terminal\r\n33 77\r\nxterm\r\nstatus 6\n');
+behaviour("-t gives a terminal of the client's size", async (subject) => {
+  const command = `stty rows 33 cols 77 -opost; docker run --rm -t ${subject.isolation.options.join(' ')} abode/base sh -c 'tty; sleep 1; stty size; echo $TERM; exit 6'; echo status $?`;
+  const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
+    env: subject.daemon.environment,
+    encoding: 'utf8',
+    timeout: 120_000,
+  });
+  assert.equal(stdout, '/dev/pts/0\r\n33 77\r\nxterm\r\nstatus 6\n');
 });
 
 behaviour('-it sends what is typed to the process', async (subject) => {
   const command = `docker run --rm -it ${subject.isolation.options.join(' ')} abode/base sh -c 'read line; echo "<$line>"'`;
-  const { stdout, status } = spawnSync('script', ['-qec', command, '/dev/null'], { env: subject.daemon.environment, encoding: 'utf8', timeout: 120_000, input: 'hello\n' });
+  const { stdout, status } = spawnSync('script', ['-qec', command, '/dev/null'], {
+    env: subject.daemon.environment,
+    encoding: 'utf8',
+    timeout: 120_000,
+    input: 'hello\n',
+  });
   assert.equal(status, 0);
   assert.match(stdout, /<hello>\r\n/);
 });
@@ -63,7 +75,10 @@ behaviour('-e sets, replaces and passes on variables of the environment', async 
   const output = await subject.output(['-e', 'A=b c', '-e', 'EMPTY=', '-e', 'HOME=/elsewhere'], 'env');
   const lines = output.split('\n').toSorted();
   const expected = ['A=b c', 'EMPTY=', 'HOME=/elsewhere', 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'];
-  assert.deepEqual(lines.filter((line) => !line.startsWith('HOSTNAME=')), expected);
+  assert.deepEqual(
+    lines.filter((line) => !line.startsWith('HOSTNAME=')),
+    expected,
+  );
   assert.match(output, /^HOSTNAME=[0-9a-f]{12}$/m);
 });
 
@@ -76,7 +91,7 @@ behaviour('-w is the working directory, made when it is missing', async (subject
   assert.equal(await subject.output(['-w', '/made/on/the/way'], 'pwd'), '/made/on/the/way');
 });
 
-behaviour('--entrypoint replaces the image\'s, the arguments are the command\'s', async (subject) => {
+behaviour("--entrypoint replaces the image's, the arguments are the command's", async (subject) => {
   assert.equal(await subject.output(['--entrypoint', 'echo'], 'a', 'b  c'), 'a b  c');
 });
 

@@ -14,9 +14,14 @@ async function status(subject: Subject, options: readonly string[], field: strin
   return (await subject.output(options, 'grep', `^${field}:`, '/proc/self/status')).split('\t')[1] ?? '';
 }
 
-behaviour('by default a process has Docker\'s capabilities and no others', async (subject) => {
+behaviour("by default a process has Docker's capabilities and no others", async (subject) => {
   const seen = await subject.output([], 'grep', '-E', '^Cap(Inh|Prm|Eff|Bnd|Amb)', '/proc/self/status');
-  assert.equal(seen, [`CapInh:\t${'0'.repeat(16)}`, `CapPrm:\t${DEFAULT}`, `CapEff:\t${DEFAULT}`, `CapBnd:\t${DEFAULT}`, `CapAmb:\t${'0'.repeat(16)}`].join('\n'));
+  assert.equal(
+    seen,
+    [`CapInh:\t${'0'.repeat(16)}`, `CapPrm:\t${DEFAULT}`, `CapEff:\t${DEFAULT}`, `CapBnd:\t${DEFAULT}`, `CapAmb:\t${'0'.repeat(16)}`].join(
+      '\n',
+    ),
+  );
 });
 
 behaviour('--cap-drop ALL --cap-add leaves what was added', async (subject) => {
@@ -31,7 +36,10 @@ behaviour('--cap-drop takes one, with or without its prefix', async (subject) =>
 });
 
 behaviour('--cap-add gives one more', async (subject) => {
-  assert.equal(await status(subject, ['--cap-add', 'SYS_TIME'], 'CapEff'), (BigInt(`0x${DEFAULT}`) | SYS_TIME).toString(16).padStart(16, '0'));
+  assert.equal(
+    await status(subject, ['--cap-add', 'SYS_TIME'], 'CapEff'),
+    (BigInt(`0x${DEFAULT}`) | SYS_TIME).toString(16).padStart(16, '0'),
+  );
 });
 
 behaviour('an unknown capability is refused', async (subject) => {
@@ -87,7 +95,15 @@ behaviour('--privileged has all capabilities that can be had, no filter, and may
   assert.equal(effective & BigInt(`0x${DEFAULT}`), BigInt(`0x${DEFAULT}`));
   assert.notEqual(effective & SYS_TIME, 0n);
   assert.equal(await status(subject, ['--privileged'], 'Seccomp'), '0');
-  assert.equal(await subject.output(['--privileged', '--hostname', 'before'], 'sh', '-c', 'mount -t tmpfs none /tmp && echo after > /proc/sys/kernel/hostname && hostname'), 'after');
+  assert.equal(
+    await subject.output(
+      ['--privileged', '--hostname', 'before'],
+      'sh',
+      '-c',
+      'mount -t tmpfs none /tmp && echo after > /proc/sys/kernel/hostname && hostname',
+    ),
+    'after',
+  );
 });
 
 behaviour('kernel interfaces are read-only', async (subject) => {
@@ -107,9 +123,30 @@ behaviour('kernel interfaces that tell of the host are masked', async (subject) 
 });
 
 behaviour('devices are the harmless ones, and work', async (subject) => {
-  const listed = await subject.output([], 'sh', '-c', 'ls /dev; echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 9 /dev/urandom | wc -c; echo y > /dev/full || echo full');
+  const listed = await subject.output(
+    [],
+    'sh',
+    '-c',
+    'ls /dev; echo x > /dev/null; head -c 4 /dev/zero | wc -c; head -c 9 /dev/urandom | wc -c; echo y > /dev/full || echo full',
+  );
   const lines = listed.split('\n');
-  for (const name of ['fd', 'full', 'mqueue', 'null', 'ptmx', 'pts', 'random', 'shm', 'stderr', 'stdin', 'stdout', 'tty', 'urandom', 'zero']) assert.ok(lines.includes(name), name);
+  for (const name of [
+    'fd',
+    'full',
+    'mqueue',
+    'null',
+    'ptmx',
+    'pts',
+    'random',
+    'shm',
+    'stderr',
+    'stdin',
+    'stdout',
+    'tty',
+    'urandom',
+    'zero',
+  ])
+    assert.ok(lines.includes(name), name);
   assert.ok(!lines.some((name) => /^(vd|sd|mem|kmem|kvm|vport)/.test(name)), listed);
   assert.deepEqual(lines.slice(-3), ['4', '9', 'full']);
 });

@@ -9,7 +9,10 @@ behaviour('without -u the process is root', async (subject) => {
 });
 
 behaviour('-u by name takes the group and home of the image', async (subject) => {
-  assert.equal(await subject.output(['-u', 'abode'], 'sh', '-c', 'id; echo $HOME'), 'uid=1000(abode) gid=1000(abode) groups=1000(abode)\n/home/abode');
+  assert.equal(
+    await subject.output(['-u', 'abode'], 'sh', '-c', 'id; echo $HOME'),
+    'uid=1000(abode) gid=1000(abode) groups=1000(abode)\n/home/abode',
+  );
 });
 
 behaviour('-u by a number that the image knows takes its group', async (subject) => {
@@ -46,5 +49,8 @@ behaviour('an unknown group is refused', async (subject) => {
 });
 
 behaviour('another user than root has no capabilities', async (subject) => {
-  assert.equal(await subject.output(['-u', 'abode'], 'grep', '-E', 'CapEff|CapPrm|CapInh|CapAmb', '/proc/self/status'), ['Inh', 'Prm', 'Eff', 'Amb'].map((kind) => `Cap${kind}:\t0000000000000000`).join('\n'));
+  assert.equal(
+    await subject.output(['-u', 'abode'], 'grep', '-E', 'CapEff|CapPrm|CapInh|CapAmb', '/proc/self/status'),
+    ['Inh', 'Prm', 'Eff', 'Amb'].map((kind) => `Cap${kind}:\t0000000000000000`).join('\n'),
+  );
 });
