@@ -230,6 +230,7 @@ export class Engine implements ContainerEngine {
     if (record.state.status === 'running' && record.state.paused)
       throw conflict(`Container ${record.id} is paused, unpause the container before attach`);
     const live = await this.#runs.attach(record.id, options);
+    this.#events.emit('container', 'attach', record.id, containerAttributes(record));
     if (!options.logs) return live;
     const past = this.#readLogs(record, { ...options, follow: false, signal: new AbortController().signal });
     if (!options.stream) live.close();

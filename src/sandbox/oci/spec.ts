@@ -124,7 +124,7 @@ function mounts(spec: ContainerSpec, context: SpecContext): OciMount[] {
       destination,
       type: 'tmpfs',
       source: 'tmpfs',
-      options: ['noexec', 'nosuid', 'nodev', ...options.split(',').filter((option) => option !== '')],
+      options: tmpfsOptions(options),
     })),
     ...(spec.runInit
       ? [{ destination: '/sbin/docker-init', type: 'bind', source: context.fileSource('init'), options: ['bind', 'ro'] }]
@@ -190,3 +190,9 @@ export function specJson(spec: object): string {
 
 /** In Node 24, not yet in the compiler's library. */
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON: (text: string) => unknown };
+
+/** Docker's, but for those that were asked for otherwise: a runtime need not let the later of two win. */
+function tmpfsOptions(text: string): string[] {
+  const given = text.split(',').filter((option) => option !== '');
+  return [...['noexec', 'nosuid', 'nodev'].filter((option) => !given.includes(option.slice('no'.length))), ...given];
+}
