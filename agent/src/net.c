@@ -112,6 +112,19 @@ static int is_up(const char *name)
 	return fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP);
 }
 
+/* What the interface was called before: a machine of the pool was somebody else while it warmed up. */
+static void drop_address(const char *name)
+{
+	struct ifreq request = {0};
+	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	(void)snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+	if (fd < 0 || ioctl(fd, SIOCGIFADDR, &request) < 0)
+		return;
+	memset(&request.ifr_addr, 0, sizeof request.ifr_addr);
+	request.ifr_addr.sa_family = AF_INET;
+	(void)ioctl(fd, SIOCSIFADDR, &request);
+}
+
 /* Up, with ADDRESS* and GATEWAY*, in the namespace that the caller is in. */
 static int configure(int netlink, struct fields request, const char *name, struct error *err)
 {
@@ -121,6 +134,8 @@ static int configure(int netlink, struct fields request, const char *name, struc
 	quiet_ipv6(name, addresses);
 	if (!is_up(name) && set_link(netlink, name, IFF_UP, IFF_UP, NULL, 0, 0, err) < 0)
 		return -1;
+	if (*addresses)
+		drop_address(name);
 	for (char **address = addresses; *address; address++)
 		if (add_address(netlink, name, *address, err) < 0)
 			return -1;

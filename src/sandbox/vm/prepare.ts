@@ -4,6 +4,9 @@ import { MASKED_PATHS, READONLY_PATHS, SHM_BYTES } from '../defaults.ts';
 
 /** The container's name inside its VM: the agent prepares it before anybody knows the real one. */
 export const GUEST_CONTAINER = 'container';
+/** Where a VM of its own has the image, and the container's root filesystem made of it and the writable disk. */
+export const GUEST_IMAGE = '/run/abode/image';
+export const GUEST_ROOT = '/run/abode/root';
 /** Where the writable disk is mounted in the guest. */
 export const GUEST_DATA = '/run/abode/data';
 

@@ -1,5 +1,6 @@
 /** What all VMs of a daemon have in common: the guest, acceleration, templates, disks, users. */
-import { mkdir, open } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { mkdir, open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
@@ -12,6 +13,7 @@ import type { MachineType, Origin, Tap } from './qemu.ts';
 import { QEMU_OVERHEAD, type Shape } from './shape.ts';
 import { Pool, type PooledMachine, type PoolKind } from './pool.ts';
 import { Templates } from './template.ts';
+import { ensureWarmUpImage, warmUp } from './warm-up.ts';
 
 export interface VmHostOptions {
   readonly root: string;
@@ -29,6 +31,9 @@ export interface VmHostOptions {
 /** Far from the ranges that systems give to people, services and user namespaces. */
 const FIRST_UID = 0x7000_0000;
 const UIDS = 0x0f00_0000;
+
+/** A machine for the pool is made in the background of a busy host. */
+const WARM_UP_MS = 60_000;
 
 export interface MachineRequest {
   readonly name: string;
@@ -55,6 +60,7 @@ export class VmHost {
   #acceleration: Promise<Acceleration> | undefined;
   #known: Acceleration | undefined;
   #templates: Templates | undefined;
+  #agent: Promise<string> | undefined;
 
   constructor(options: VmHostOptions) {
     this.options = options;
@@ -147,9 +153,19 @@ export class VmHost {
       runDir: places.runDir,
       cgroup: places.cgroup,
       microCpus: 0,
-      paused: true,
+      // Not paused yet: it warms up first, then it is.
+      paused: false,
       prepared: true,
     });
+    await machine.guest(WARM_UP_MS);
+    const image = join(this.options.root, `warm-up-${await this.#agentHash()}.erofs`);
+    await ensureWarmUpImage(image, this.options.agentPath);
+    await warmUp(machine, image, kind.network, join(places.runDir, 'warm-up.exit'));
+  }
+
+  #agentHash(): Promise<string> {
+    this.#agent ??= readFile(this.options.agentPath).then((program) => createHash('sha256').update(program).digest('hex').slice(0, 16));
+    return this.#agent;
   }
 
   /** Makes or loads the template of this type ahead of its first use. */

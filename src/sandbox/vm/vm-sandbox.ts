@@ -18,7 +18,7 @@ import { Machine } from './machine.ts';
 import { overlayOptions } from '../overlay.ts';
 import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
 import { padImageDisk } from './data-disk.ts';
-import { GUEST_DATA } from './prepare.ts';
+import { GUEST_DATA, GUEST_IMAGE, GUEST_ROOT } from './prepare.ts';
 import type { PooledMachine } from './pool.ts';
 import type { VmHost } from './vm-host.ts';
 
@@ -30,8 +30,6 @@ const STOP_MS = 10_000;
 const CGROUP_FILE = 'cgroup';
 
 /** Paths inside the guest. */
-const IMAGE = '/run/abode/image';
-const ROOT = '/run/abode/root';
 const FILES = '/run/abode/files';
 
 export class VmSandbox implements Sandbox {
@@ -122,7 +120,7 @@ export class VmSandbox implements Sandbox {
 
   async exec(process: ProcessSpec): Promise<number> {
     this.#machine.shim.expectExit(process.proc, process.exitPath);
-    const fields = processFields(this.#spec, process, ROOT).add(Tag.JOIN, this.#spec.init.proc);
+    const fields = processFields(this.#spec, process, GUEST_ROOT).add(Tag.JOIN, this.#spec.init.proc);
     return this.#start(process, fields, 'exec');
   }
 
@@ -177,17 +175,17 @@ export class VmSandbox implements Sandbox {
       this.#machine.guest(START_MS),
       this.#machine.identify(this.#spec.hostname, machineId(this.#spec.id)),
       ...this.#configureNetwork(),
-      this.#machine.mount({ source: '/dev/vdb', target: IMAGE, type: 'erofs', readonly: true }),
+      this.#machine.mount({ source: '/dev/vdb', target: GUEST_IMAGE, type: 'erofs', readonly: true }),
       ...(prepared ? [] : this.#prepareDisk()),
       this.#machine.mount({
         source: 'overlay',
-        target: ROOT,
+        target: GUEST_ROOT,
         type: 'overlay',
         noatime: true,
-        data: overlayOptions([IMAGE], `${GUEST_DATA}/upper`, `${GUEST_DATA}/work`),
+        data: overlayOptions([GUEST_IMAGE], `${GUEST_DATA}/upper`, `${GUEST_DATA}/work`),
       }),
       ...requests.map((fields) => this.#machine.request(FrameType.WRITE_FILE, fields, 0, START_MS)),
-      this.#start(init, initFields(processFields(this.#spec, init, ROOT), this.#spec, files), 'create'),
+      this.#start(init, initFields(processFields(this.#spec, init, GUEST_ROOT), this.#spec, files), 'create'),
     ];
     const results = await Promise.allSettled(steps);
     // The first that failed is the cause of those after it.
