@@ -1,10 +1,10 @@
 /** A connection that is attached to one process: it keeps all it gets and holds each frame against the protocol's rules. */
-import assert from "node:assert/strict";
-import type { AgentConnection } from "../../src/agent-client/connection.ts";
-import { FieldsBuilder, Tag } from "../../src/agent-client/fields.ts";
-import { type Frame, FrameType, MAX_DATA, STDIN, STDOUT } from "../../src/agent-client/frame.ts";
-import { withDeadline } from "../../src/base/deadline.ts";
-import { type Exit, exitOf, PATIENCE_MS } from "./shim-fixture.ts";
+import assert from 'node:assert/strict';
+import type { AgentConnection } from '../../src/agent-client/connection.ts';
+import { FieldsBuilder, Tag } from '../../src/agent-client/fields.ts';
+import { type Frame, FrameType, MAX_DATA, STDIN, STDOUT } from '../../src/agent-client/frame.ts';
+import { withDeadline } from '../../src/base/deadline.ts';
+import { type Exit, exitOf, PATIENCE_MS } from './exit.ts';
 
 interface Output {
   readonly chunks: Buffer[];
@@ -27,7 +27,7 @@ export class AttachedClient {
     this.proc = proc;
     this.exit = withDeadline(
       new Promise((resolve, reject) => {
-        connection.on("frame", (frame) => {
+        connection.on('frame', (frame) => {
           try {
             this.#receive(frame);
           } catch (error) {
@@ -35,8 +35,8 @@ export class AttachedClient {
           }
           if (frame.type === FrameType.EXIT) resolve(exitOf(frame));
         });
-        connection.on("close", () => {
-          reject(new Error("the shim closed the connection"));
+        connection.on('close', () => {
+          reject(new Error('the shim closed the connection'));
         });
       }),
       PATIENCE_MS,
@@ -45,16 +45,12 @@ export class AttachedClient {
     this.exit.catch(() => undefined); // told to whoever awaits it
   }
 
-  static async attach(
-    connection: AgentConnection,
-    proc: number,
-    streams: number,
-  ): Promise<AttachedClient> {
+  static async attach(connection: AgentConnection, proc: number, streams: number): Promise<AttachedClient> {
     const client = new AttachedClient(connection, proc);
     await withDeadline(
       connection.request(FrameType.ATTACH, new FieldsBuilder().add(Tag.STREAMS, streams), proc),
       PATIENCE_MS,
-      "the answer to ATTACH",
+      'the answer to ATTACH',
     );
     return client;
   }
@@ -64,7 +60,7 @@ export class AttachedClient {
   }
 
   text(stream: number = STDOUT): string {
-    return this.output(stream).toString("utf8");
+    return this.output(stream).toString('utf8');
   }
 
   size(stream: number = STDOUT): number {
@@ -105,20 +101,19 @@ export class AttachedClient {
 
   /** Rules 6 and 7: DATA is contiguous from where the client came in, EOF tells the length, EXIT comes last. */
   #receive(frame: Frame): void {
-    assert.equal(frame.proc, this.proc, "a frame of another process");
-    assert.equal(frame.request, 0, "an event with a request number");
+    assert.equal(frame.proc, this.proc, 'a frame of another process');
+    assert.equal(frame.request, 0, 'an event with a request number');
     const output = this.#output(frame.stream);
     if (frame.type === FrameType.DATA) {
-      assert.ok(frame.payload.length > 0 && frame.payload.length <= MAX_DATA, "the size of DATA");
-      assert.ok(!output.ended, "DATA after EOF");
+      assert.ok(frame.payload.length > 0 && frame.payload.length <= MAX_DATA, 'the size of DATA');
+      assert.ok(!output.ended, 'DATA after EOF');
       if (output.chunks.length === 0) output.size = frame.position;
-      assert.equal(frame.position, output.size, "the position of DATA");
+      assert.equal(frame.position, output.size, 'the position of DATA');
       output.size += BigInt(frame.payload.length);
       output.chunks.push(frame.payload);
     } else if (frame.type === FrameType.EOF) {
-      assert.ok(!output.ended, "EOF twice");
-      if (output.chunks.length > 0)
-        assert.equal(frame.position, output.size, "the position of EOF");
+      assert.ok(!output.ended, 'EOF twice');
+      if (output.chunks.length > 0) assert.equal(frame.position, output.size, 'the position of EOF');
       output.ended = true;
     }
   }

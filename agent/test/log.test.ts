@@ -1,7 +1,8 @@
-import assert from "node:assert/strict";
-import { readdir, readFile, writeFile } from "node:fs/promises";
-import { test } from "node:test";
-import { PATIENCE_MS, ShimFixture, STDIN_OPEN, until } from "./shim-fixture.ts";
+import assert from 'node:assert/strict';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { test } from 'node:test';
+import { PATIENCE_MS } from './exit.ts';
+import { ShimFixture, STDIN_OPEN, until } from './shim-fixture.ts';
 
 const options = { timeout: 2 * PATIENCE_MS };
 const PIECE = 16_384;
@@ -9,166 +10,141 @@ const PIECE = 16_384;
 /** Starts a process that prints exactly these bytes. */
 async function print(shim: ShimFixture, proc: number, bytes: Buffer): Promise<void> {
   await writeFile(shim.path(`${String(proc)}.bytes`), bytes);
-  await shim.run(proc, ["cat", shim.path(`${String(proc)}.bytes`)]);
+  await shim.run(proc, ['cat', shim.path(`${String(proc)}.bytes`)]);
   await shim.exit(proc);
 }
 
-test("the log has the fields of a json-file log and nothing else", options, async () => {
+test('the log has the fields of a json-file log and nothing else', options, async () => {
   await using shim = await ShimFixture.start();
-  await shim.shell(1, "echo out; sleep 0.05; echo err >&2");
+  await shim.shell(1, 'echo out; sleep 0.05; echo err >&2');
   await shim.exit(1);
   const records = await shim.log(1);
   assert.deepEqual(
-    records.map(({ time: _, ...rest }) => rest),
+    records.map(({ log, stream }) => ({ log, stream })),
     [
-      { log: "out\n", stream: "stdout" },
-      { log: "err\n", stream: "stderr" },
+      { log: 'out\n', stream: 'stdout' },
+      { log: 'err\n', stream: 'stderr' },
     ],
   );
   for (const { time } of records) assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/);
 });
 
-test("a last line without its end is logged as it is", options, async () => {
+test('a last line without its end is logged as it is', options, async () => {
   await using shim = await ShimFixture.start();
   await shim.shell(1, 'printf "one\\ntwo"; printf "three" >&2');
   await shim.exit(1);
   const records = await shim.log(1);
   assert.deepEqual(
-    records.filter((record) => record.stream === "stdout").map((record) => record.log),
-    ["one\n", "two"],
+    records.filter((record) => record.stream === 'stdout').map((record) => record.log),
+    ['one\n', 'two'],
   );
   assert.deepEqual(
-    records.filter((record) => record.stream === "stderr").map((record) => record.log),
-    ["three"],
+    records.filter((record) => record.stream === 'stderr').map((record) => record.log),
+    ['three'],
   );
 });
 
-test(
-  "every byte comes back as JSON: control characters, quotes, and what is not UTF-8 as U+FFFD",
-  options,
-  async () => {
-    await using shim = await ShimFixture.start();
-    const every = Buffer.from(
-      Array.from({ length: 128 }, (_, i) => i).filter((byte) => byte !== 0x0a),
-    );
-    await print(shim, 1, Buffer.concat([every, Buffer.from("\n")]));
-    assert.equal((await shim.log(1))[0]?.log, `${every.toString("latin1")}\n`);
+test('every byte comes back as JSON: control characters, quotes, and what is not UTF-8 as U+FFFD', options, async () => {
+  await using shim = await ShimFixture.start();
+  const every = Buffer.from(Array.from({ length: 128 }, (_, i) => i).filter((byte) => byte !== 0x0a));
+  await print(shim, 1, Buffer.concat([every, Buffer.from('\n')]));
+  assert.equal((await shim.log(1))[0]?.log, `${every.toString('latin1')}\n`);
 
-    const mixed = Buffer.concat([
-      Buffer.from("é€😀"),
-      Buffer.from([
-        0xff, 0xc0, 0x80, 0xe2, 0x82, 0x41, 0xed, 0xa0, 0x80, 0xf4, 0x90, 0x80, 0x80, 0x0a,
-      ]),
-    ]);
-    await print(shim, 2, mixed);
-    const text = (await shim.log(2))[0]?.log ?? "";
-    assert.ok(text.startsWith("é€😀"));
-    assert.equal(text.slice("é€😀".length), `${"\ufffd".repeat(5)}A${"\ufffd".repeat(7)}\n`);
-  },
-);
+  const mixed = Buffer.concat([
+    Buffer.from('é€😀'),
+    Buffer.from([0xff, 0xc0, 0x80, 0xe2, 0x82, 0x41, 0xed, 0xa0, 0x80, 0xf4, 0x90, 0x80, 0x80, 0x0a]),
+  ]);
+  await print(shim, 2, mixed);
+  const text = (await shim.log(2))[0]?.log ?? '';
+  assert.ok(text.startsWith('é€😀'));
+  assert.equal(text.slice('é€😀'.length), `${'\ufffd'.repeat(5)}A${'\ufffd'.repeat(7)}\n`);
+});
 
-test("a character that comes in two pieces is whole in the log", options, async () => {
+test('a character that comes in two pieces is whole in the log', options, async () => {
   await using shim = await ShimFixture.start();
   await shim.shell(1, 'printf "\\303"; sleep 0.1; printf "\\251\\n"');
   await shim.exit(1);
   assert.deepEqual(
     (await shim.log(1)).map((record) => record.log),
-    ["é\n"],
+    ['é\n'],
   );
 });
 
-test("a line longer than 16 KiB is split, never within a character", options, async () => {
+test('a line longer than 16 KiB is split, never within a character', options, async () => {
   await using shim = await ShimFixture.start();
-  await print(shim, 1, Buffer.from(`${"x".repeat(3 * PIECE + 5)}\nshort\n`));
+  await print(shim, 1, Buffer.from(`${'x'.repeat(3 * PIECE + 5)}\nshort\n`));
   const pieces = (await shim.log(1)).map((record) => record.log);
   assert.deepEqual(
     pieces.map((piece) => piece.length),
     [PIECE, PIECE, PIECE, 6, 6],
   );
-  assert.equal(pieces.join(""), `${"x".repeat(3 * PIECE + 5)}\nshort\n`);
+  assert.equal(pieces.join(''), `${'x'.repeat(3 * PIECE + 5)}\nshort\n`);
 
-  await print(shim, 2, Buffer.from(`${"x".repeat(PIECE - 1)}\nnext\n`));
+  await print(shim, 2, Buffer.from(`${'x'.repeat(PIECE - 1)}\nnext\n`));
   assert.deepEqual(
     (await shim.log(2)).map((record) => record.log.length),
     [PIECE, 5],
-    "a line of exactly 16 KiB is one",
+    'a line of exactly 16 KiB is one',
   );
 
-  const wide = `a${"😀".repeat(PIECE)}\n`;
+  const wide = `a${'😀'.repeat(PIECE)}\n`;
   await print(shim, 3, Buffer.from(wide));
-  const joined = (await shim.log(3)).map((record) => record.log).join("");
-  assert.ok(joined === wide, "a character was torn");
+  const joined = (await shim.log(3)).map((record) => record.log).join('');
+  assert.ok(joined === wide, 'a character was torn');
 });
 
-test("a line is in the log while the process still runs", options, async () => {
+test('a line is in the log while the process still runs', options, async () => {
   await using shim = await ShimFixture.start();
   const client = await shim.attach(1);
-  await shim.shell(1, "echo first; read wait", { stdio: STDIN_OPEN });
-  await until(() => client.text() === "first\n", "the first line");
+  await shim.shell(1, 'echo first; read wait', { stdio: STDIN_OPEN });
+  await until(() => client.text() === 'first\n', 'the first line');
   assert.deepEqual(
     (await shim.log(1)).map((record) => record.log),
-    ["first\n"],
-    "written before it was sent",
+    ['first\n'],
+    'written before it was sent',
   );
 });
 
-test(
-  "a log is rotated at its size, the oldest goes, no line is torn or lost",
-  options,
-  async () => {
-    await using shim = await ShimFixture.start();
-    const count = 5000;
-    await shim.shell(
-      1,
-      `i=0; while [ $i -lt ${String(count)} ]; do echo "line $i"; i=$((i+1)); done`,
-      { logSize: 100_000, logFiles: 3 },
-    );
-    await shim.exit(1);
-    const files = (await readdir(shim.directory))
-      .filter((name) => name.startsWith("1.log"))
-      .toSorted();
-    assert.deepEqual(files, ["1.log", "1.log.1", "1.log.2"]);
-    const records = [
-      ...(await shim.log(1, ".2")),
-      ...(await shim.log(1, ".1")),
-      ...(await shim.log(1)),
-    ].map((record) => record.log);
-    const first = count - records.length;
-    assert.ok(first > 0, "something was dropped");
-    assert.deepEqual(
-      records,
-      Array.from({ length: records.length }, (_, i) => `line ${String(first + i)}\n`),
-    );
-    for (const name of ["1.log.1", "1.log.2"]) {
-      const { length } = await readFile(shim.path(name));
-      assert.ok(length >= 100_000 && length < 100_200, `${name} has ${String(length)} bytes`);
-    }
-  },
-);
-
-test("a log with one file starts anew", options, async () => {
+test('a log is rotated at its size, the oldest goes, no line is torn or lost', options, async () => {
   await using shim = await ShimFixture.start();
-  await shim.shell(1, "seq 10000", { logSize: 50_000, logFiles: 1 });
+  const count = 5000;
+  await shim.shell(1, `i=0; while [ $i -lt ${String(count)} ]; do echo "line $i"; i=$((i+1)); done`, { logSize: 100_000, logFiles: 3 });
   await shim.exit(1);
-  const files = (await readdir(shim.directory)).filter((name) => name.startsWith("1.log"));
-  assert.deepEqual(files, ["1.log"]);
-  await print(shim, 2, Buffer.from("end\n"));
+  const files = (await readdir(shim.directory)).filter((name) => name.startsWith('1.log')).toSorted();
+  assert.deepEqual(files, ['1.log', '1.log.1', '1.log.2']);
+  const records = [...(await shim.log(1, '.2')), ...(await shim.log(1, '.1')), ...(await shim.log(1))].map((record) => record.log);
+  const first = count - records.length;
+  assert.ok(first > 0, 'something was dropped');
+  assert.deepEqual(
+    records,
+    Array.from({ length: records.length }, (_, i) => `line ${String(first + i)}\n`),
+  );
+  for (const name of ['1.log.1', '1.log.2']) {
+    const { length } = await readFile(shim.path(name));
+    assert.ok(length >= 100_000 && length < 100_200, `${name} has ${String(length)} bytes`);
+  }
+});
+
+test('a log with one file starts anew', options, async () => {
+  await using shim = await ShimFixture.start();
+  await shim.shell(1, 'seq 10000', { logSize: 50_000, logFiles: 1 });
+  await shim.exit(1);
+  const files = (await readdir(shim.directory)).filter((name) => name.startsWith('1.log'));
+  assert.deepEqual(files, ['1.log']);
+  await print(shim, 2, Buffer.from('end\n'));
   assert.deepEqual(
     (await shim.log(2)).map((record) => record.log),
-    ["end\n"],
+    ['end\n'],
   );
 });
 
-test("a log that is there already is continued", options, async () => {
+test('a log that is there already is continued', options, async () => {
   await using shim = await ShimFixture.start();
-  await writeFile(
-    shim.path("1.log"),
-    '{"log":"before\\n","stream":"stdout","time":"2026-01-02T03:04:05.000000006Z"}\n',
-  );
-  await shim.shell(1, "echo after");
+  await writeFile(shim.path('1.log'), '{"log":"before\\n","stream":"stdout","time":"2026-01-02T03:04:05.000000006Z"}\n');
+  await shim.shell(1, 'echo after');
   await shim.exit(1);
   assert.deepEqual(
     (await shim.log(1)).map((record) => record.log),
-    ["before\n", "after\n"],
+    ['before\n', 'after\n'],
   );
 });

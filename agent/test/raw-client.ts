@@ -1,9 +1,9 @@
 /** A socket that sends any bytes and keeps the frames that come back in their order, answers among them. */
-import { once } from "node:events";
-import { connect, type Socket } from "node:net";
-import { Fields, type FieldsBuilder, Tag } from "../../src/agent-client/fields.ts";
-import { encodeFrame, type Frame, FrameDecoder, FrameType } from "../../src/agent-client/frame.ts";
-import { until } from "./shim-fixture.ts";
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Fields, type FieldsBuilder, Tag } from '../../src/agent-client/fields.ts';
+import { encodeFrame, type Frame, FrameDecoder, FrameType } from '../../src/agent-client/frame.ts';
+import { until } from './shim-fixture.ts';
 
 export class RawClient implements Disposable {
   readonly frames: Frame[] = [];
@@ -13,18 +13,18 @@ export class RawClient implements Disposable {
 
   private constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on("data", (chunk: Buffer) => {
+    socket.on('data', (chunk: Buffer) => {
       this.frames.push(...this.#decoder.push(chunk));
     });
-    socket.on("error", () => undefined); // 'close' follows
-    socket.on("close", () => {
+    socket.on('error', () => undefined); // 'close' follows
+    socket.on('close', () => {
       this.#closed = true;
     });
   }
 
   static async open(path: string): Promise<RawClient> {
     const socket = connect(path);
-    await once(socket, "connect");
+    await once(socket, 'connect');
     return new RawClient(socket);
   }
 
@@ -45,19 +45,16 @@ export class RawClient implements Disposable {
 
   async errorCode(request: number): Promise<string | undefined> {
     const frame = await this.answer(request);
-    return frame.type === FrameType.ERROR
-      ? Fields.parse(frame.payload).string(Tag.CODE)
-      : undefined;
+    return frame.type === FrameType.ERROR ? Fields.parse(frame.payload).string(Tag.CODE) : undefined;
   }
 
   async closed(): Promise<void> {
-    await until(() => this.#closed, "the end of the connection");
+    await until(() => this.#closed, 'the end of the connection');
   }
 
   /** The names of the frames, with their streams. */
   names(): string[] {
-    const nameOf = (type: number): string =>
-      Object.entries(FrameType).find(([, candidate]) => candidate === type)?.[0] ?? String(type);
+    const nameOf = (type: number): string => Object.entries(FrameType).find(([, candidate]) => candidate === type)?.[0] ?? String(type);
     return this.frames.map((frame) => `${nameOf(frame.type)} ${String(frame.stream)}`);
   }
 

@@ -1,41 +1,33 @@
 /** A real shim in a directory of its own, with a runtime that is a few lines of shell: `make -C agent` first. */
-import assert from "node:assert/strict";
-import type { ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import type { Socket } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { AgentConnection, AgentError } from "../../src/agent-client/connection.ts";
-import { Fields, FieldsBuilder, Tag } from "../../src/agent-client/fields.ts";
-import { type Frame, FrameType } from "../../src/agent-client/frame.ts";
-import { withDeadline } from "../../src/base/deadline.ts";
-import { spawnDetached } from "../../src/base/process.ts";
-import { AttachedClient } from "./attached-client.ts";
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AgentConnection, AgentError } from '../../src/agent-client/connection.ts';
+import { type Fields, FieldsBuilder, Tag } from '../../src/agent-client/fields.ts';
+import { FrameType } from '../../src/agent-client/frame.ts';
+import { withDeadline } from '../../src/base/deadline.ts';
+import { spawnDetached } from '../../src/base/process.ts';
+import { AttachedClient } from './attached-client.ts';
+import { type Exit, exitOf, PATIENCE_MS } from './exit.ts';
 
-export const agentPath: string = join(import.meta.dirname, "../../build/agent/abode-agent");
+export const agentPath: string = join(import.meta.dirname, '../../build/agent/abode-agent');
 
 /** STDIO's bits. */
 export const TERMINAL = 1;
 export const STDIN_OPEN = 2;
 export const STDIN_ONCE = 4;
 
-/** How long anything may take that should take milliseconds. */
-export const PATIENCE_MS = 20_000;
-
 /** Detaches as crun does: its child goes on with the same streams, and its pid is in the file. No shell: that would reap a quick child itself. */
 const fakeRuntime = [
-  "perl",
-  "-e",
+  'perl',
+  '-e',
   '$file = shift; if (!($pid = fork)) { exec @ARGV or exit 127 } open F, ">", $file; print F $pid; close F',
 ];
-
-export interface Exit {
-  readonly exitCode: number | undefined;
-  readonly signal: number | undefined;
-  readonly oom: number | undefined;
-}
 
 export interface StartOptions {
   readonly stdio?: number;
@@ -58,19 +50,19 @@ export class ShimFixture implements AsyncDisposable {
     this.directory = directory;
     this.process = process;
     this.control = control;
-    control.on("frame", (frame) => {
+    control.on('frame', (frame) => {
       if (frame.type === FrameType.EXIT) this.#exits.set(frame.proc, exitOf(frame));
     });
   }
 
   static async start(): Promise<ShimFixture> {
-    const directory = await mkdtemp(join(tmpdir(), "abode-shim-"));
-    const child = spawnDetached(agentPath, ["shim", directory], {
-      stdio: ["ignore", "ignore", "ignore", "pipe"],
+    const directory = await mkdtemp(join(tmpdir(), 'abode-shim-'));
+    const child = spawnDetached(agentPath, ['shim', directory], {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
     });
-    await once(child, "spawn");
+    await once(child, 'spawn');
     const shim = new ShimFixture(directory, child, new AgentConnection(child.stdio[3] as Socket));
-    await withDeadline(shim.control.hello(), PATIENCE_MS, "the greeting of the shim");
+    await withDeadline(shim.control.hello(), PATIENCE_MS, 'the greeting of the shim');
     return shim;
   }
 
@@ -80,7 +72,7 @@ export class ShimFixture implements AsyncDisposable {
 
   /** One more connection, greeted. */
   async connect(): Promise<AgentConnection> {
-    const connection = await AgentConnection.open(join(this.directory, "shim.sock"));
+    const connection = await AgentConnection.open(join(this.directory, 'shim.sock'));
     this.#others.push(connection);
     return connection;
   }
@@ -102,30 +94,18 @@ export class ShimFixture implements AsyncDisposable {
   }
 
   /** START_RUNTIME of a command through the fake runtime. */
-  commandFields(
-    proc: number,
-    command: readonly string[],
-    options: StartOptions = {},
-  ): FieldsBuilder {
-    return this.startFields(proc, options).addAll(Tag.ARG, [
-      ...fakeRuntime,
-      this.path(`${String(proc)}.pid`),
-      ...command,
-    ]);
+  commandFields(proc: number, command: readonly string[], options: StartOptions = {}): FieldsBuilder {
+    return this.startFields(proc, options).addAll(Tag.ARG, [...fakeRuntime, this.path(`${String(proc)}.pid`), ...command]);
   }
 
   /** Starts a command; gives its pid. */
   async run(proc: number, command: readonly string[], options: StartOptions = {}): Promise<number> {
-    const answer = await this.request(
-      FrameType.START_RUNTIME,
-      this.commandFields(proc, command, options),
-      proc,
-    );
+    const answer = await this.request(FrameType.START_RUNTIME, this.commandFields(proc, command, options), proc);
     return answer.number(Tag.PID) ?? 0;
   }
 
   shell(proc: number, script: string, options: StartOptions = {}): Promise<number> {
-    return this.run(proc, ["sh", "-c", script], options);
+    return this.run(proc, ['sh', '-c', script], options);
   }
 
   async exit(proc: number): Promise<Exit> {
@@ -138,7 +118,7 @@ export class ShimFixture implements AsyncDisposable {
   }
 
   request(type: FrameType, fields?: FieldsBuilder, proc = 0): Promise<Fields> {
-    return withDeadline(this.control.request(type, fields, proc), PATIENCE_MS, "an answer");
+    return withDeadline(this.control.request(type, fields, proc), PATIENCE_MS, 'an answer');
   }
 
   path(name: string): string {
@@ -146,13 +126,10 @@ export class ShimFixture implements AsyncDisposable {
   }
 
   /** The records of a json-file log. */
-  async log(
-    proc: number,
-    suffix = "",
-  ): Promise<Array<{ log: string; stream: string; time: string }>> {
-    const text = await readFile(this.path(`${String(proc)}.log${suffix}`), "utf8");
+  async log(proc: number, suffix = ''): Promise<Array<{ log: string; stream: string; time: string }>> {
+    const text = await readFile(this.path(`${String(proc)}.log${suffix}`), 'utf8');
     return text
-      .split("\n")
+      .split('\n')
       .slice(0, -1)
       .map((line) => JSON.parse(line) as { log: string; stream: string; time: string });
   }
@@ -160,31 +137,17 @@ export class ShimFixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const connection of this.#others) connection.close();
     if (!this.ended) {
-      const ended = once(this.process, "exit");
-      await this.control
-        .request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0))
-        .catch(() => this.process.kill("SIGTERM"));
-      await withDeadline(ended, PATIENCE_MS, "the end of the shim");
+      const ended = once(this.process, 'exit');
+      await this.control.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0)).catch(() => this.process.kill('SIGTERM'));
+      await withDeadline(ended, PATIENCE_MS, 'the end of the shim');
     }
     this.control.close();
     await rm(this.directory, { recursive: true, force: true });
   }
 }
 
-export function exitOf(frame: Frame): Exit {
-  const fields = Fields.parse(frame.payload);
-  return {
-    exitCode: fields.number(Tag.EXIT_CODE),
-    signal: fields.number(Tag.SIGNAL),
-    oom: fields.number(Tag.OOM),
-  };
-}
-
 /** For conditions that only polling can see. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-): Promise<void> {
+export async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = Date.now() + PATIENCE_MS;
   while (!(await condition())) {
     assert.ok(Date.now() < deadline, `${what} did not happen within ${String(PATIENCE_MS)} ms`);
@@ -193,11 +156,7 @@ export async function until(
 }
 
 /** The request is refused with this code and a message that matches. */
-export async function refused(
-  promise: Promise<unknown>,
-  code: string,
-  message: RegExp,
-): Promise<void> {
+export async function refused(promise: Promise<unknown>, code: string, message: RegExp): Promise<void> {
   await assert.rejects(promise, (error: unknown) => {
     assert.ok(error instanceof AgentError, String(error));
     assert.equal(error.agentCode, code);

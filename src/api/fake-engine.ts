@@ -283,9 +283,10 @@ export class FakeEngine implements ContainerEngine {
     if (condition === 'not-running' && record.state.status === 'exited')
       return { result: Promise.resolve({ exitCode: record.state.exitCode }) };
     return {
-      result: this.#process(record.id)
-        .exited.then((exitCode) => ({ exitCode }))
-        .finally(() => new Promise((resolve) => setTimeout(resolve, 1))),
+      result: this.#process(record.id).exited.then(async (exitCode) => {
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        return { exitCode };
+      }),
     };
   }
 

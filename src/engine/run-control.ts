@@ -102,7 +102,8 @@ export class RunControl {
     const number = signalNumber(signal);
     const record = this.#parts.containers.byId(id);
     const sandbox = this.sandbox(id);
-    if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`cannot kill container: ${reference}: container ${id} is not running`);
+    if (record.state.status !== 'running' || sandbox === undefined)
+      throw conflict(`cannot kill container: ${reference}: container ${id} is not running`);
     if (number === signalNumber('KILL') || number === signalNumber(record.config.StopSignal ?? 'TERM')) {
       this.#parts.containers.update(id, { stopRequested: true });
     }

@@ -29,7 +29,8 @@ export function classifyRuntimeError(message: string, command: string, during: '
     return new StartError('not-found', `chdir to cwd ("${missingDirectory}") set in config.json failed: no such file or directory`, during);
   }
   // crun's word for what is no regular file.
-  if (/open executable: Operation not permitted/i.test(text)) return new StartError('not-executable', `exec: "${command}": is a directory`, during);
+  if (/open executable: Operation not permitted/i.test(text))
+    return new StartError('not-executable', `exec: "${command}": is a directory`, during);
   if (/permission denied|exec format error|is a directory/i.test(text) && /exec|open executable|starting container process/i.test(text)) {
     const detail = /exec format error/i.test(text)
       ? 'exec format error'

@@ -7,42 +7,31 @@ export interface Layer {
 
 export const LAYERS: Readonly<Record<string, Layer>> = {
   base: { imports: [] },
-  config: { imports: ["base"] },
-  state: { imports: ["base"] },
-  "agent-client": { imports: ["base"] },
-  images: { imports: ["base", "state"] },
-  network: { imports: ["base", "state"] },
-  volumes: { imports: ["base", "state"] },
-  sandbox: { imports: ["base", "state", "agent-client"] },
+  config: { imports: ['base'] },
+  state: { imports: ['base'] },
+  'agent-client': { imports: ['base'] },
+  images: { imports: ['base', 'state'] },
+  network: { imports: ['base', 'state'] },
+  volumes: { imports: ['base', 'state'] },
+  sandbox: { imports: ['base', 'state', 'agent-client'] },
   engine: {
-    imports: ["base", "config", "state", "images", "network", "volumes", "sandbox"],
+    imports: ['base', 'config', 'state', 'images', 'network', 'volumes', 'sandbox'],
   },
   api: {
-    imports: ["base", "config", "engine"],
-    types: ["images", "network", "volumes", "sandbox"],
+    imports: ['base', 'config', 'engine'],
+    types: ['images', 'network', 'volumes', 'sandbox'],
   },
   // The composition root.
   daemon: {
-    imports: [
-      "base",
-      "config",
-      "state",
-      "agent-client",
-      "images",
-      "network",
-      "volumes",
-      "sandbox",
-      "engine",
-      "api",
-    ],
+    imports: ['base', 'config', 'state', 'agent-client', 'images', 'network', 'volumes', 'sandbox', 'engine', 'api'],
   },
   // Clients: they speak to the daemon through its socket.
-  "docker-client": { imports: ["base"], types: ["engine"] },
-  compare: { imports: ["base", "config", "docker-client"], types: ["engine"] },
-  doctor: { imports: ["base", "config", "sandbox"] },
+  'docker-client': { imports: ['base'], types: ['engine'] },
+  compare: { imports: ['base', 'config', 'docker-client'], types: ['engine'] },
+  doctor: { imports: ['base', 'config', 'sandbox'] },
   // `abode daemon` runs the daemon in the foreground.
   cli: {
-    imports: ["base", "config", "docker-client", "compare", "doctor", "daemon"],
-    types: ["engine"],
+    imports: ['base', 'config', 'docker-client', 'compare', 'doctor', 'daemon'],
+    types: ['engine'],
   },
 };

@@ -1,6 +1,6 @@
-import { globSync, readFileSync } from "node:fs";
-import { join } from "node:path";
-import { parseSync, Visitor } from "oxc-parser";
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseSync, Visitor } from 'oxc-parser';
 
 export interface Import {
   /** A path from the repository's root, or the bare name of a module. */
@@ -9,7 +9,7 @@ export interface Import {
 }
 
 /** The target of an import whose name is made at run time. */
-export const COMPUTED = "(computed)";
+export const COMPUTED = '(computed)';
 
 export interface SourceFile {
   readonly path: string;
@@ -21,21 +21,20 @@ export interface SourceFile {
 export function readSources(root: string, patterns: readonly string[]): SourceFile[] {
   return globSync(patterns, { cwd: root })
     .sort()
-    .map((path) => parseSource(path, readFileSync(join(root, path), "utf8")));
+    .map((path) => parseSource(path, readFileSync(join(root, path), 'utf8')));
 }
 
 /** `path` is relative to the repository's root. */
 export function parseSource(path: string, text: string): SourceFile {
   const { module, program, errors } = parseSync(path, text);
-  if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message ?? "does not parse"}`);
+  if (errors.length > 0) throw new Error(`${path}: ${errors[0]?.message ?? 'does not parse'}`);
   const imports: Import[] = module.staticImports.map(({ moduleRequest, entries }) => ({
     target: resolve(path, moduleRequest.value),
     typeOnly: entries.length > 0 && entries.every(({ isType }) => isType),
   }));
   for (const { entries } of module.staticExports) {
     for (const { moduleRequest, isType } of entries) {
-      if (moduleRequest !== null)
-        imports.push({ target: resolve(path, moduleRequest.value), typeOnly: isType });
+      if (moduleRequest !== null) imports.push({ target: resolve(path, moduleRequest.value), typeOnly: isType });
     }
   }
   let readsEnvironment = false;
@@ -43,17 +42,11 @@ export function parseSource(path: string, text: string): SourceFile {
   new Visitor({
     ImportExpression: ({ source }) => {
       // A computed name would slip past every rule, so it is one that no rule allows.
-      const name =
-        source.type === "Literal" && typeof source.value === "string" ? source.value : COMPUTED;
+      const name = source.type === 'Literal' && typeof source.value === 'string' ? source.value : COMPUTED;
       imports.push({ target: resolve(path, name), typeOnly: false });
     },
     MemberExpression: ({ object, property }) => {
-      if (
-        object.type === "Identifier" &&
-        object.name === "process" &&
-        property.type === "Identifier" &&
-        property.name === "env"
-      ) {
+      if (object.type === 'Identifier' && object.name === 'process' && property.type === 'Identifier' && property.name === 'env') {
         readsEnvironment = true;
       }
     },
@@ -75,12 +68,10 @@ export function parseSource(path: string, text: string): SourceFile {
 
 /** Whether a parameter or declaration names something of its own `process`, also within a pattern. */
 function bindsProcess(pattern: object): boolean {
-  const text = JSON.stringify(pattern, (key, value: unknown) =>
-    key === "init" || key === "typeAnnotation" ? undefined : value,
-  );
+  const text = JSON.stringify(pattern, (key, value: unknown) => (key === 'init' || key === 'typeAnnotation' ? undefined : value));
   return /"type":"Identifier",(?:"decorators":\[\],)?"name":"process"/.test(text);
 }
 
 function resolve(from: string, specifier: string): string {
-  return specifier.startsWith(".") ? join(from, "..", specifier) : specifier;
+  return specifier.startsWith('.') ? join(from, '..', specifier) : specifier;
 }
