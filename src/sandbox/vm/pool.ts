@@ -3,7 +3,7 @@
  * QEMU; it is given its image, network and identity before its guest runs an instruction. Off by default: each holds memory.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
@@ -37,6 +37,9 @@ export interface PoolOptions {
   /** Starts a paused machine of this kind in these places. */
   readonly launch: (machine: Machine, kind: PoolKind, places: Omit<PooledMachine, 'machine'>) => Promise<void>;
 }
+
+/** In the run directory of a machine that came from the pool: the name of its cgroup. */
+export const CGROUP_FILE = 'cgroup';
 
 /** Only so many kinds are kept ready; the one not asked for the longest goes. */
 const MOST_KINDS = 4;
@@ -139,6 +142,8 @@ export class Pool {
     await mkdir(this.#rootOf(cgroup), { recursive: true, mode: 0o700 });
     const machine = new Machine(await Shim.spawn(this.#options.agentPath, places.runDir));
     const member = { machine, ...places };
+    // It goes with the directory to whoever takes the machine, and tells what is to be removed with it.
+    await writeFile(join(places.runDir, CGROUP_FILE), cgroup);
     try {
       await this.#options.launch(machine, kind, places);
     } catch (error) {

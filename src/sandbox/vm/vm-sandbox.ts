@@ -1,6 +1,6 @@
 /** A container in a VM of its own: a clone of a template (or a cold boot) whose guest runs nothing else. */
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
@@ -19,15 +19,12 @@ import { overlayOptions } from '../overlay.ts';
 import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
 import { padImageDisk } from './data-disk.ts';
 import { GUEST_DATA, GUEST_IMAGE, GUEST_ROOT } from './prepare.ts';
-import type { PooledMachine } from './pool.ts';
+import { CGROUP_FILE, type PooledMachine } from './pool.ts';
 import type { VmHost } from './vm-host.ts';
 
 /** A cold boot under software emulation on a busy machine. */
 const START_MS = 120_000;
 const STOP_MS = 10_000;
-
-/** In the run directory: the cgroup of a machine that came from the pool. */
-const CGROUP_FILE = 'cgroup';
 
 /** Paths inside the guest. */
 const FILES = '/run/abode/files';
@@ -74,8 +71,9 @@ export class VmSandbox implements Sandbox {
     const [image] = await Promise.all([this.#spec.disk(), mkdir(this.#spec.rootDir, { recursive: true })]);
     await padImageDisk(image.path);
     if (this.#pooled === undefined) return this.#startInit(await this.#launch(image.path, network, limits.microCpus));
-    await Promise.all(this.#wake(this.#pooled, image.path, network));
-    return this.#startInit(true);
+    // What is asked of the guest waits in its port until it goes on.
+    const [pid] = await Promise.all([this.#startInit(true), ...this.#wake(this.#pooled, image.path, network)]);
+    return pid;
   }
 
   async #launch(image: string, network: NetworkPlan | undefined, microCpus: number): Promise<boolean> {
@@ -110,7 +108,6 @@ export class VmSandbox implements Sandbox {
             .add(Tag.IFNAME, pooled.hostInterface)
             .add(Tag.MTU, network.mtu);
     return [
-      writeFile(join(this.#spec.runDir, CGROUP_FILE), pooled.cgroup),
       ...(microCpus > 0 ? [createCgroup(pooled.cgroup, { memory: shape.memory + QEMU_OVERHEAD, microCpus, pids: 0 })] : []),
       ...(bridge === undefined ? [] : [this.#machine.request(FrameType.NET_BRIDGE, bridge)]),
       this.#machine.swapImage(0, image),
