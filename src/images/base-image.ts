@@ -96,9 +96,10 @@ async function packRoot(work: string, busybox: string): Promise<string> {
   await checkStatic(root);
   await linkApplets(root, busybox);
   const tar = join(work, 'base.tar');
-  // Everything is root's but one directory, which is appended.
+  // Everything is root's but one directory, which is appended right after its parent, so that the parent's time is restored last.
   const same = ['--format=gnu', '--mtime=@0', '--numeric-owner', '-C', root];
-  await run('tar', ['-cf', tar, ...same, '--sort=name', '--owner=0', '--group=0', '--exclude=./home/abode', '.']);
+  await run('tar', ['-cf', tar, ...same, '--sort=name', '--owner=0', '--group=0', '--exclude=./home', '.']);
+  await run('tar', ['-rf', tar, ...same, '--no-recursion', '--owner=0', '--group=0', './home']);
   await run('tar', ['-rf', tar, ...same, `--owner=${String(ABODE_ID)}`, `--group=${String(ABODE_ID)}`, './home/abode']);
   return tar;
 }
