@@ -159,6 +159,8 @@ export class Templates {
       await machine.launch(plan);
       await machine.guest(BOOT_MS);
       if (type.data === 'prepared') await prepare(machine, type.network);
+      // A freshly seeded generator does not reseed itself for a second: what clones share until their own reseed is the same each time.
+      await machine.identify('abode', '0'.repeat(32));
       // Not stopped before: the state would say "paused", and clones would wait to be continued. Saving stops it at its end.
       await machine.qmp('migrate-set-capabilities', { capabilities: [{ capability: 'x-ignore-shared', state: true }] });
       await machine.qmp('getfd', { fdname: 'state' }, [{ path: join(work, 'state'), flags: O_WRONLY | O_CREAT | O_TRUNC }]);
