@@ -129,8 +129,9 @@ export class AgentConnection extends EventEmitter<Events> {
     }
     const waiting = this.#waiting.get(frame.request);
     if (waiting === undefined) return;
-    this.#waiting.delete(frame.request);
+    // A malformed answer ends the connection, which refuses this request too: so it must still be waiting.
     const fields = Fields.parse(frame.payload);
+    this.#waiting.delete(frame.request);
     if (frame.type === FrameType.OK) waiting.resolve(fields);
     else
       waiting.reject(

@@ -2,7 +2,7 @@
 import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { AbodeError } from './errors.ts';
+import { AbodeError, hasErrno } from './errors.ts';
 
 export interface RunOptions {
   /** Milliseconds until the process is killed; default 60,000. */
@@ -51,7 +51,12 @@ export async function run(command: string, args: readonly string[], options: Run
   const stdout = collect(child.stdout, maxOutput);
   const stderr = collect(child.stderr, maxOutput);
   const deadline = AbortSignal.timeout(options.timeoutMs ?? 60_000);
-  const kill = (): void => void child.kill('SIGKILL');
+  const kill = (): void => {
+    child.kill('SIGKILL');
+    // A child of its own may live on with the same outputs: they are not waited for.
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  };
   deadline.addEventListener('abort', kill, { once: true });
   try {
     const [exitCode, signalName] = await Promise.all([closed(child, command), feed(child, options.input)]).then(([end]) => end);
@@ -85,7 +90,8 @@ export function spawnPiped(command: string, args: readonly string[], options: Sp
 function closed(child: ChildProcess, command: string): Promise<[number | null, NodeJS.Signals | null]> {
   return new Promise((resolve, reject) => {
     child.once('error', (cause) => {
-      reject(new ProcessError(`${command} could not be started: ${cause.message}`, null, '', cause));
+      const what = child.pid === undefined ? 'could not be started' : 'was given up';
+      reject(new ProcessError(`${command} ${what}: ${cause.message}`, null, '', cause));
     });
     child.once('close', (code, signalName) => {
       resolve([code, signalName]);
@@ -101,7 +107,8 @@ async function feed(child: ChildProcess, input: RunOptions['input']): Promise<vo
     child.stdin.end(input);
   } else {
     await pipeline(input, child.stdin).catch((error: unknown) => {
-      if (!(error instanceof Error && 'code' in error && error.code === 'EPIPE')) throw error;
+      const ended = child.exitCode !== null || child.signalCode !== null;
+      if (!hasErrno(error, 'EPIPE') && !(ended && hasErrno(error, 'ERR_STREAM_PREMATURE_CLOSE'))) throw error;
     });
   }
 }

@@ -1,6 +1,7 @@
 /** The only reader of Abode's environment variables: flags first, then the environment, then the defaults. */
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
+import { invalid } from '../base/errors.ts';
 
 export interface Config {
   /** What lasts over a reboot: images, disks, state. */
@@ -28,16 +29,23 @@ const DEFAULT_ROOT = '/var/lib/abode';
 const DEFAULT_RUN = '/run/abode';
 
 export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = process.env): Config {
-  const root = resolve(flags.root ?? environment['ABODE_ROOT'] ?? DEFAULT_ROOT);
-  const runDir = resolve(flags.runDir ?? environment['ABODE_RUN_DIR'] ?? DEFAULT_RUN);
+  // An empty variable is how a unit file or a script leaves one unset.
+  const variable = (name: string): string | undefined => environment[name] || undefined;
+  const root = resolve(flags.root ?? variable('ABODE_ROOT') ?? DEFAULT_ROOT);
+  const runDir = resolve(flags.runDir ?? variable('ABODE_RUN_DIR') ?? DEFAULT_RUN);
   return {
     root,
     runDir,
-    socket: resolve(flags.socket ?? environment['ABODE_SOCKET'] ?? join(runDir, 'abode.sock')),
+    socket: resolve(flags.socket ?? variable('ABODE_SOCKET') ?? join(runDir, 'abode.sock')),
     bridge: bridgeName(root),
-    pool: Number(flags.pool ?? environment['ABODE_POOL'] ?? 0),
-    logLevel: flags.logLevel ?? environment['ABODE_LOG_LEVEL'] ?? 'info',
+    pool: poolSize(flags.pool ?? variable('ABODE_POOL') ?? '0'),
+    logLevel: flags.logLevel ?? variable('ABODE_LOG_LEVEL') ?? 'info',
   };
+}
+
+function poolSize(text: string): number {
+  if (!/^\d{1,4}$/.test(text)) throw invalid(`invalid size of the pool: "${text}" is not a whole number from 0 on`);
+  return Number(text);
 }
 
 /** Several daemons can run side by side, so a root other than the default names a bridge of its own. */

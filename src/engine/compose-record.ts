@@ -1,8 +1,9 @@
 /** From a create request and an image to a container's record: a pure function. */
-import { invalid } from '../base/errors.ts';
+import { AbodeError, invalid } from '../base/errors.ts';
 import type { ImageConfig, ImageRecord } from '../images/api.ts';
 import { checkCapabilities } from '../sandbox/capabilities.ts';
 import type { CreateRequest } from './api.ts';
+import { seccompOf } from './container-spec.ts';
 import { parseIsolation } from './isolation.ts';
 import type { ContainerConfig, ContainerRecord } from './record.ts';
 
@@ -12,6 +13,9 @@ export function composeRecord(request: CreateRequest, image: ImageRecord, id: st
   const config = mergeConfig(request.config, image.config, id);
   const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (command.length === 0) throw invalid('no command specified');
+  const isolation = parseIsolation(request.host.Runtime);
+  if (isolation.kind === 'vm' && !['default', 'unconfined'].includes(seccompOf(request.host)))
+    throw new AbodeError('not-implemented', "a seccomp profile of one's own is not available in a VM of its own: use --runtime vm:NAME");
   checkCapabilities({ add: request.host.CapAdd ?? [], drop: request.host.CapDrop ?? [] });
   return {
     id,
@@ -19,7 +23,7 @@ export function composeRecord(request: CreateRequest, image: ImageRecord, id: st
     createdAt,
     imageId: image.id,
     imageReference: request.config.Image,
-    isolation: parseIsolation(request.host.Runtime),
+    isolation,
     config,
     host: request.host,
     command,
@@ -31,18 +35,18 @@ export function composeRecord(request: CreateRequest, image: ImageRecord, id: st
   };
 }
 
-/** An entrypoint of the request makes the image's command void, as Docker has it. */
+/** As Docker has it: an entrypoint of the request makes the image's command void; [''] is none, and so is [], which keeps the command. */
 function mergeConfig(config: ContainerConfig, image: ImageConfig, id: string): ContainerConfig {
-  const given = config.Entrypoint ?? [];
-  const entrypointReset = given.length === 1 && given[0] === '';
-  const hasEntrypoint = given.length > 0;
-  const entrypoint = entrypointReset ? [] : hasEntrypoint ? given : (image.Entrypoint ?? []);
+  const given = config.Entrypoint ?? image.Entrypoint ?? [];
+  const entrypoint = given.length === 1 && given[0] === '' ? [] : given;
+  const hasEntrypoint = (config.Entrypoint ?? []).length > 0;
   const hasCommand = (config.Cmd ?? []).length > 0;
   const command = hasCommand ? (config.Cmd ?? []) : hasEntrypoint ? [] : (image.Cmd ?? []);
   const labels = { ...image.Labels, ...config.Labels };
-  const stopSignal = config.StopSignal ?? image.StopSignal;
+  const { StopSignal: _given, ...rest } = config;
+  const stopSignal = config.StopSignal || image.StopSignal || undefined;
   return {
-    ...config,
+    ...rest,
     Hostname: config.Hostname === undefined || config.Hostname === '' ? id.slice(0, 12) : config.Hostname,
     User: config.User === undefined || config.User === '' ? (image.User ?? '') : config.User,
     WorkingDir: config.WorkingDir === undefined || config.WorkingDir === '' ? (image.WorkingDir ?? '') : config.WorkingDir,

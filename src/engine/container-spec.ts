@@ -3,10 +3,11 @@ import { join } from 'node:path';
 import { invalid } from '../base/errors.ts';
 import { resolveCapabilities } from '../sandbox/capabilities.ts';
 import { MASKED_PATHS, READONLY_PATHS, SHM_BYTES } from '../sandbox/defaults.ts';
-import type { Ceilings } from '../sandbox/ceilings.ts';
+import { type Ceilings, RLIMITS } from '../sandbox/ceilings.ts';
 import type { ContainerSpec, Limits, LogTarget, NetworkPlan, ProcessSpec, Rlimit, Security } from '../sandbox/sandbox.ts';
 import { parseSize } from './size.ts';
 import type { ContainerPaths } from './container-paths.ts';
+import { withOwnEnvironment } from './own-environment.ts';
 import type { ContainerRecord, HostConfig } from './record.ts';
 
 export interface SpecParts {
@@ -49,7 +50,7 @@ function initProcess(record: ContainerRecord, { paths, rows, columns }: SpecPart
   return {
     proc: record.proc,
     args: record.command,
-    env: [...(config.Env ?? []), `HOSTNAME=${config.Hostname ?? ''}`, ...(config.Tty === true ? ['TERM=xterm'] : [])],
+    env: withOwnEnvironment(config, config.Tty === true),
     cwd: config.WorkingDir ?? '',
     user: config.User ?? '',
     groupAdd: host.GroupAdd ?? [],
@@ -97,19 +98,28 @@ function rlimitsOf(host: HostConfig): Rlimit[] {
 
 function securityOf(host: HostConfig, ceilings: Ceilings): Security {
   const privileged = host.Privileged ?? false;
-  const options = (host.SecurityOpt ?? []).map((option) => option.split(/[=:](.*)/s));
-  const option = (name: string): string | undefined => options.find(([key]) => key === name)?.[1];
-  const noNew = options.find(([key]) => key === 'no-new-privileges');
+  const noNew = securityOptions(host).find(([key]) => key === 'no-new-privileges');
   const request = { privileged, add: host.CapAdd ?? [], drop: host.CapDrop ?? [] };
   return {
     privileged,
     capabilities: privileged ? ceilings.capabilities : resolveCapabilities(request).filter((name) => ceilings.capabilities.includes(name)),
     noNewPrivileges: noNew !== undefined && noNew[1] !== 'false',
-    seccomp: privileged ? 'unconfined' : (option('seccomp') ?? 'default'),
+    seccomp: seccompOf(host),
     maskedPaths: privileged ? [] : (host.MaskedPaths ?? MASKED_PATHS),
     readonlyPaths: privileged ? [] : (host.ReadonlyPaths ?? READONLY_PATHS),
     readonlyRoot: host.ReadonlyRootfs ?? false,
   };
+}
+
+/** 'default', 'unconfined', or a profile's JSON. */
+export function seccompOf(host: HostConfig): string {
+  if (host.Privileged === true) return 'unconfined';
+  const option = securityOptions(host).find(([key]) => key === 'seccomp')?.[1];
+  return option === undefined || option === 'builtin' ? 'default' : option;
+}
+
+function securityOptions(host: HostConfig): string[][] {
+  return (host.SecurityOpt ?? []).map((option) => option.split(/[=:](.*)/s));
 }
 
 /** What Docker refuses at create, before anything is made. */
@@ -119,6 +129,7 @@ export function checkHostConfig(host: HostConfig): void {
       throw invalid(`invalid --security-opt 2: "${option}"`);
   }
   for (const limit of host.Ulimits ?? []) {
+    if (!RLIMITS.has(`RLIMIT_${limit.Name.toUpperCase()}`)) throw invalid(`invalid ulimit type: ${limit.Name}`);
     if (limit.Hard >= 0 && (limit.Soft > limit.Hard || limit.Soft < 0))
       throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${String(limit.Soft)} > ${String(limit.Hard)}`);
   }

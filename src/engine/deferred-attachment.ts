@@ -65,8 +65,11 @@ export class DeferredAttachment implements Attachment {
       () => this.#wake?.(),
     );
     while (begun === undefined) {
-      yield* this.#announced.splice(0);
-      if (begun !== undefined) break;
+      const announced = this.#announced.shift();
+      if (announced !== undefined) {
+        yield announced;
+        continue;
+      }
       await Promise.race([
         first,
         new Promise<void>((resolve) => {

@@ -26,7 +26,10 @@ export class EventBus {
     let ended = signal.aborted;
     const listener = (event: EngineEvent): void => {
       queue.push(event);
-      if (queue.length > MAX_BEHIND) ended = true;
+      if (queue.length > MAX_BEHIND) {
+        ended = true;
+        this.#listeners.delete(listener);
+      }
       wake?.();
     };
     const end = (): void => {

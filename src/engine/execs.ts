@@ -11,6 +11,7 @@ import { containerAttributes } from './event-attributes.ts';
 import type { EventBus } from './event-bus.ts';
 import { mergeEnvironment } from './compose-record.ts';
 import type { Numbers } from './numbers.ts';
+import { withOwnEnvironment } from './own-environment.ts';
 import type { ContainerRecord, ExecRecord } from './record.ts';
 import type { RunControl } from './run-control.ts';
 
@@ -107,11 +108,10 @@ export class Execs {
   #processSpec(record: ExecRecord, size: { rows?: number; columns?: number }): ProcessSpec {
     const container = this.#parts.containers.byId(record.containerId);
     const { config } = container;
-    const own = [`HOSTNAME=${config.Hostname ?? ''}`, ...(record.tty ? ['TERM=xterm'] : [])];
     return {
       proc: record.proc,
       args: record.command,
-      env: mergeEnvironment(record.env, [...(config.Env ?? []), ...own]),
+      env: mergeEnvironment(record.env, withOwnEnvironment(config, record.tty)),
       cwd: record.workingDir === '' ? (config.WorkingDir ?? '') : record.workingDir,
       user: record.user === '' ? (config.User ?? '') : record.user,
       groupAdd: container.host.GroupAdd ?? [],

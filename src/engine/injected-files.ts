@@ -37,15 +37,13 @@ export function hosts(record: ContainerRecord): string {
 /** `--dns` and its neighbours replace the host's lines of their kind. */
 export function resolvConf(record: ContainerRecord, host: string): string {
   const { Dns: dns, DnsSearch: search, DnsOptions: options } = record.host;
-  const replaced: Array<[keyword: string, line: string | undefined]> = [
+  const replaced: Array<[keyword: string, own: string | undefined]> = [
     ['nameserver', lines('nameserver', dns)],
-    [
-      'search',
-      search !== undefined && search !== null && search.length > 0 && search[0] !== '.' ? `search ${search.join(' ')}\n` : undefined,
-    ],
-    ['options', options !== undefined && options !== null && options.length > 0 ? `options ${options.join(' ')}\n` : undefined],
+    // A lone dot asks for no search domain at all.
+    ['search', search?.length === 1 && search[0] === '.' ? '' : line('search', search)],
+    ['options', line('options', options)],
   ];
-  return replaced.reduce((text, [keyword, line]) => (line === undefined ? text : withoutKeyword(text, keyword) + line), host);
+  return replaced.reduce((text, [keyword, own]) => (own === undefined ? text : withoutKeyword(text, keyword) + own), host);
 }
 
 function lines(keyword: string, values: readonly string[] | null | undefined): string | undefined {
@@ -53,7 +51,11 @@ function lines(keyword: string, values: readonly string[] | null | undefined): s
   return values.map((value) => `${keyword} ${value}\n`).join('');
 }
 
+function line(keyword: string, values: readonly string[] | null | undefined): string | undefined {
+  return values === undefined || values === null || values.length === 0 ? undefined : `${keyword} ${values.join(' ')}\n`;
+}
+
 function withoutKeyword(text: string, keyword: string): string {
-  const kept = text.split('\n').filter((line) => !line.trim().startsWith(keyword) && line !== '');
+  const kept = text.split('\n').filter((row) => !row.trim().startsWith(keyword) && row !== '');
   return kept.length === 0 ? '' : `${kept.join('\n')}\n`;
 }

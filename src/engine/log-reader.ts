@@ -1,10 +1,10 @@
 /** Reads json-file logs: whole, from the end, and on as they grow. */
-import { watch } from 'node:fs';
-import { type FileHandle, open, stat } from 'node:fs/promises';
-import { hasErrno } from '../base/errors.ts';
+import { type FSWatcher, watch } from 'node:fs';
 import type { LogEntry, LogOptions } from './api.ts';
+import { inodeOf, type LogFile, openLogFiles } from './log-file.ts';
 
-const BLOCK = 256 * 1024;
+/** For what inotify cannot tell: a file that was rotated away, or that is not there yet. */
+const LOOK_MS = 1000;
 
 export interface LogSource {
   readonly path: string;
@@ -15,149 +15,124 @@ export interface LogSource {
 }
 
 export async function* readLog(source: LogSource, options: LogOptions): AsyncGenerator<LogEntry> {
-  const files = await existing(source);
-  const skip = options.tail === undefined ? undefined : await startOfTail(files, options.tail);
-  const { signal } = options;
-  let position = 0;
-  for (const [index, path] of files.entries()) {
-    if (skip !== undefined && index < skip.file) continue;
-    position = skip?.file === index ? skip.offset : 0;
-    // A log that grows as fast as it is read would have no end: without following, it is what is there now.
-    const reader = new LineReader(path, position, options.follow ? Infinity : (await stat(path)).size);
-    for await (const line of reader.lines()) {
-      if (signal.aborted) return;
-      yield* select(line, options);
-    }
-    position = reader.position;
-  }
-  if (options.follow) yield* follow(source, position, options);
-}
-
-/** From where the reading stopped until the writer has ended; a rotation on the way is followed too. */
-async function* follow(source: LogSource, start: number, options: LogOptions): AsyncGenerator<LogEntry> {
-  const { signal } = options;
-  let ended = false;
-  let wake: (() => void) | undefined;
-  const poke = (): void => wake?.();
-  void source.ended.then(() => {
-    ended = true;
-    poke();
-  });
-  const watcher = watch(source.path, poke);
-  watcher.on('error', poke);
-  signal.addEventListener('abort', poke, { once: true });
-  let position = start;
-  let inode = (await stat(source.path)).ino;
+  const files = await openLogFiles(source.path, source.maxFiles);
   try {
-    while (!signal.aborted) {
-      const wasEnded = ended;
-      const reader = new LineReader(source.path, position);
-      for await (const line of reader.lines()) yield* select(line, options);
-      position = reader.position;
-      const now = await stat(source.path).catch(() => undefined);
-      if (now !== undefined && now.ino !== inode) {
-        inode = now.ino;
-        position = 0;
-        continue;
-      }
-      if (wasEnded) return;
-      await new Promise<void>((resolve) => {
-        // The timer is for what inotify cannot tell: a file that was rotated away.
-        const timer = setTimeout(resolve, 1000);
-        wake = () => {
-          clearTimeout(timer);
-          resolve();
-        };
-        if (ended || signal.aborted) wake();
-      });
-      wake = undefined;
+    if (options.tail !== undefined) await seekTail(files, options.tail);
+    while (files[0] !== undefined && !(options.follow && files.length === 1)) {
+      // A log that grows as fast as it is read would have no end: without following, it is what is there now.
+      yield* entries(files[0], await files[0].size(), options);
+      if (options.signal.aborted) return;
+      await files.shift()?.close();
     }
+    if (options.follow) yield* follow(source, files, options);
   } finally {
-    watcher.close();
-    signal.removeEventListener('abort', poke);
+    await Promise.all(files.map((file) => file.close()));
   }
 }
 
-class LineReader {
-  readonly #path: string;
-  readonly #end: number;
-  position: number;
-
-  constructor(path: string, position: number, end = Infinity) {
-    this.#path = path;
-    this.#end = end;
-    this.position = position;
-  }
-
-  /** Whole lines only: one that is being written is left for the next time. */
-  async *lines(): AsyncGenerator<string> {
-    const file = await open(this.#path, 'r').catch(ignoreMissing);
-    if (file === undefined) return;
-    try {
-      let rest = Buffer.alloc(0);
-      let at = this.position;
-      for (;;) {
-        const block = Buffer.allocUnsafe(BLOCK);
-        const { bytesRead } = await file.read(block, 0, Math.min(BLOCK, this.#end - at), at);
-        if (bytesRead === 0) return;
-        at += bytesRead;
-        let data = Buffer.concat([rest, block.subarray(0, bytesRead)]);
-        for (let end = data.indexOf(10); end >= 0; end = data.indexOf(10)) {
-          const line = data.toString('utf8', 0, end);
-          this.position += end + 1;
-          data = data.subarray(end + 1);
-          yield line;
-        }
-        rest = Buffer.from(data);
-      }
-    } finally {
-      await file.close();
-    }
-  }
-}
-
-async function existing(source: LogSource): Promise<string[]> {
-  const paths = [
-    ...Array.from({ length: Math.max(0, source.maxFiles - 1) }, (_, index) => `${source.path}.${String(source.maxFiles - 1 - index)}`),
-    source.path,
-  ];
-  const found = await Promise.all(paths.map((path) => stat(path).then(() => [path], ignoreMissing)));
-  return found.flatMap((path) => path ?? []);
-}
-
-/** Where the last `count` lines begin: read backwards, so that a long log costs no more than its end. */
-async function startOfTail(files: readonly string[], count: number): Promise<{ file: number; offset: number }> {
+/** Leaves the files that have none of the last `count` lines at their end. */
+async function seekTail(files: readonly LogFile[], count: number): Promise<void> {
   let left = count;
-  for (let index = files.length - 1; index >= 0; index -= 1) {
-    const file = await open(files[index] ?? '', 'r');
-    try {
-      const found = await lineStart(file, left);
-      if (found.missing === 0 || index === 0) return { file: index, offset: found.offset };
-      left = found.missing;
-    } finally {
-      await file.close();
-    }
-  }
-  return { file: 0, offset: 0 };
+  for (const file of files.toReversed()) left = await file.seekTail(left);
 }
 
-async function lineStart(file: FileHandle, count: number): Promise<{ offset: number; missing: number }> {
-  const { size } = await file.stat();
-  if (count === 0) return { offset: size, missing: 0 };
-  let seen = 0;
-  for (let end = size; end > 0; end = Math.max(0, end - BLOCK)) {
-    const start = Math.max(0, end - BLOCK);
-    const block = Buffer.alloc(end - start);
-    await file.read(block, 0, block.length, start);
-    for (let at = block.lastIndexOf(10); at >= 0; at = at === 0 ? -1 : block.lastIndexOf(10, at - 1)) {
-      // The newline at the very end closes the last line; each one before it begins another.
-      if (start + at === size - 1) continue;
-      seen += 1;
-      if (seen === count) return { offset: start + at + 1, missing: 0 };
+/**
+ * Until the writer has ended; `files` are those to be read yet, the last of them being the one that is written. A rotation is followed:
+ * the writer has left a file when there is a newer one, so what it wrote last is read from it before it is given up.
+ */
+async function* follow(source: LogSource, files: LogFile[], options: LogOptions): AsyncGenerator<LogEntry> {
+  const { signal } = options;
+  using changes = new Changes(source, signal);
+  for (;;) {
+    const { ended } = changes;
+    changes.seen();
+    files.push(...(await newerFiles(source, files.at(-1))));
+    changes.watch(files.at(-1));
+    while (files[0] !== undefined) {
+      yield* entries(files[0], Infinity, options);
+      if (files.length === 1) break;
+      await files.shift()?.close();
+    }
+    if (signal.aborted || ended) return;
+    await changes.next();
+  }
+}
+
+/** Those after `file`, the oldest first. */
+async function newerFiles(source: LogSource, file: LogFile | undefined): Promise<LogFile[]> {
+  const current = await inodeOf(source.path);
+  if (current === undefined || current === file?.inode) return [];
+  const files = await openLogFiles(source.path, source.maxFiles);
+  const known = files.findIndex(({ inode }) => inode === file?.inode);
+  await Promise.all(files.splice(0, known + 1).map((old) => old.close()));
+  return files;
+}
+
+/** Wakes a follower when there may be more to read, the writer has ended or the client is gone; what comes between two waits is kept. */
+class Changes implements Disposable {
+  readonly #path: string;
+  readonly #signal: AbortSignal;
+  #watcher: FSWatcher | undefined;
+  #watched: LogFile | undefined;
+  #changed = false;
+  #wake: () => void = () => undefined;
+  ended = false;
+
+  constructor(source: LogSource, signal: AbortSignal) {
+    this.#path = source.path;
+    this.#signal = signal;
+    const end = (): void => {
+      this.ended = true;
+      this.#poke();
+    };
+    source.ended.then(end, end);
+    signal.addEventListener('abort', this.#poke, { once: true });
+  }
+
+  readonly #poke = (): void => {
+    this.#changed = true;
+    this.#wake();
+  };
+
+  /** A watch is on a file, not on its name: another file needs another. */
+  watch(file: LogFile | undefined): void {
+    if (file === this.#watched) return;
+    this.#watcher?.close();
+    this.#watched = file;
+    try {
+      this.#watcher = watch(this.#path, this.#poke).on('error', this.#poke);
+    } catch {
+      this.#watcher = undefined; // looked at from time to time
     }
   }
-  const lines = size === 0 ? 0 : seen + 1;
-  return { offset: 0, missing: Math.max(0, count - lines) };
+
+  /** What is told from now on is new. */
+  seen(): void {
+    this.#changed = false;
+  }
+
+  async next(): Promise<void> {
+    if (this.#changed) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, LOOK_MS);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#watcher?.close();
+    this.#signal.removeEventListener('abort', this.#poke);
+  }
+}
+
+async function* entries(file: LogFile, end: number, options: LogOptions): AsyncGenerator<LogEntry> {
+  for await (const line of file.lines(end)) {
+    if (options.signal.aborted) return;
+    yield* select(line, options);
+  }
 }
 
 function* select(line: string, options: LogOptions): Generator<LogEntry> {
@@ -183,9 +158,4 @@ function parse(line: string): LogEntry | undefined {
 function secondsOf(time: string): number {
   const fraction = /\.(\d+)Z$/.exec(time)?.[1] ?? '0';
   return Date.parse(`${time.slice(0, 19)}Z`) / 1000 + Number(`0.${fraction}`);
-}
-
-function ignoreMissing(error: unknown): undefined {
-  if (hasErrno(error, 'ENOENT')) return undefined;
-  throw error;
 }

@@ -34,6 +34,7 @@ export type Step = 'adopt' | 'complete-removal' | 'restart' | 'nothing';
 export function decide(record: ContainerRecord): Step {
   if (record.removing) return 'complete-removal';
   if (record.state.status === 'running') return 'adopt';
+  if (record.state.status === 'exited' && record.host.AutoRemove === true) return 'complete-removal';
   if (record.state.status === 'exited' && restartsWithDaemon(record)) return 'restart';
   return 'nothing';
 }

@@ -27,8 +27,17 @@ export function decideRestart(record: ContainerRecord, exitCode: number, ranMs: 
   }
 }
 
-/** After a reboot or the daemon's death, with the container found ended. */
+/** After a reboot or the daemon's death, with the container found ended: also a restart that was due then. */
 export function restartsWithDaemon(record: ContainerRecord): boolean {
-  const name = record.host.RestartPolicy?.Name ?? 'no';
-  return name === 'always' || (name === 'unless-stopped' && !record.stopRequested);
+  const { state, stopRequested } = record;
+  switch (record.host.RestartPolicy?.Name) {
+    case 'always':
+      return true;
+    case 'unless-stopped':
+      return !stopRequested;
+    case 'on-failure':
+      return state.status === 'exited' && decideRestart(record, state.exitCode, 0, 0).restart;
+    default:
+      return false;
+  }
 }

@@ -10,8 +10,16 @@ export function signalNumber(name: string): number {
   }
   const upper = name.toUpperCase();
   const full = upper.startsWith('SIG') ? upper : `SIG${upper}`;
-  const [, offset] = /^SIGRTMIN(?:\+(\d+))?$/.exec(full) ?? [];
-  const number = full.startsWith('SIGRTMIN') ? 34 + Number(offset ?? 0) : (constants.signals as Record<string, number>)[full];
+  const number = realTime(full) ?? (full === 'SIGCLD' ? constants.signals.SIGCHLD : (constants.signals as Record<string, number>)[full]);
   if (number === undefined) throw invalid(`Invalid signal: ${name}`);
   return number;
+}
+
+/** Those that have names: up to 15 above the least and 14 below the greatest. */
+function realTime(name: string): number | undefined {
+  const [, above] = /^SIGRTMIN(?:\+(\d{1,2}))?$/.exec(name) ?? [];
+  if (name === 'SIGRTMIN' || (above !== undefined && Number(above) <= 15)) return 34 + Number(above ?? 0);
+  const [, below] = /^SIGRTMAX(?:-(\d{1,2}))?$/.exec(name) ?? [];
+  if (name === 'SIGRTMAX' || (below !== undefined && Number(below) <= 14)) return 64 - Number(below ?? 0);
+  return undefined;
 }

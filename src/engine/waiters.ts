@@ -11,6 +11,7 @@ export class Waiters {
 
   wait(id: string, condition: Waiter['condition'], signal: AbortSignal): Promise<WaitResult> {
     return new Promise((resolve, reject) => {
+      signal.throwIfAborted();
       const set = this.#waiters.get(id) ?? new Set();
       this.#waiters.set(id, set);
       const abort = (): void => {

@@ -120,8 +120,7 @@ export class LayerStore {
     const below = parent === undefined ? undefined : paths.files(parent);
     const target = { directory: join(work.path, 'layer', 'diff'), tar: join(work.path, 'tar') };
     await mkdir(join(work.path, 'layer'), { mode: 0o700 });
-    await makeRoot(target.directory, below);
-    const started = Date.now();
+    const started = await makeRoot(target.directory, below);
     const ingested = await ingestLayer(tar(), target, { agentPath, maxBytes: maxLayerBytes });
     if (expected !== undefined && ingested.diffId !== expected) {
       throw invalid(

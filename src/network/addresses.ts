@@ -7,9 +7,8 @@ export interface Subnet {
 }
 
 export function parseIpv4(text: string): number {
-  const parts = text.split('.').map(Number);
-  if (parts.length !== 4 || parts.some((part) => !Number.isInteger(part) || part < 0 || part > 255))
-    throw invalid(`invalid IPv4 address: ${text}`);
+  const parts = /^\d{1,3}(\.\d{1,3}){3}$/.test(text) ? text.split('.').map(Number) : [];
+  if (parts.length !== 4 || parts.some((part) => part > 255)) throw invalid(`invalid IPv4 address: ${text}`);
   return parts.reduce((number, part) => number * 256 + part, 0);
 }
 
@@ -18,9 +17,9 @@ export function formatIpv4(number: number): string {
 }
 
 export function parseSubnet(text: string): Subnet {
-  const [address = '', prefix = ''] = text.split('/');
+  const [, address = '', prefix = ''] = /^([^/]+)\/(\d{1,2})$/.exec(text) ?? [];
   const prefixLength = Number(prefix);
-  if (!Number.isInteger(prefixLength) || prefixLength < 8 || prefixLength > 30) throw invalid(`invalid subnet: ${text}`);
+  if (prefixLength < 8 || prefixLength > 30) throw invalid(`invalid subnet: ${text}`);
   const size = 2 ** (32 - prefixLength);
   return { base: Math.floor(parseIpv4(address) / size) * size, prefixLength };
 }

@@ -47,6 +47,6 @@ export async function containerResolvConf(path = '/etc/resolv.conf', upstream: s
 export function withoutLoopback(text: string): string {
   return text
     .split('\n')
-    .filter((line) => !/^\s*nameserver\s+(127\.|::1)/.test(line))
+    .filter((line) => !/^\s*nameserver\s+(127\.|::1(?:\s|$))/.test(line))
     .join('\n');
 }

@@ -27,7 +27,8 @@ export function resolveCapabilities(request: CapabilityRequest, known: readonly 
   if (request.privileged) return [...known];
   const base = add.includes('ALL') ? known : drop.includes('ALL') ? [] : DEFAULTS;
   const wanted = new Set(base.filter((name) => !drop.includes(name)));
-  for (const name of add) if (name !== 'ALL') wanted.add(name);
+  // With ALL nothing else is added: what is dropped beside it stays dropped, as Docker has it.
+  if (!add.includes('ALL')) for (const name of add) wanted.add(name);
   return known.filter((name) => wanted.has(name));
 }
 

@@ -17,27 +17,40 @@ export class StartError extends AbodeError {
 
 /** Sorts a runtime's own words: crun's and runc's texts for a command that is missing or cannot be executed. */
 export function classifyRuntimeError(message: string, command: string, during: 'create' | 'exec' = 'create'): StartError {
-  const text = message.trim().split('\n').at(-1)?.trim() ?? '';
-  if (/executable file .*not found|no such file or directory.*exec|executable file not found|stat .*no such file/i.test(text)) {
-    const reason = command.includes('/')
-      ? `exec: "${command}": stat ${command}: no such file or directory`
-      : `exec: "${command}": executable file not found in $PATH`;
-    return new StartError('not-found', reason, during);
+  const text = lastWords(message);
+  const missing = command.includes('/')
+    ? `exec: "${command}": stat ${command}: no such file or directory`
+    : `exec: "${command}": executable file not found in $PATH`;
+  if (/executable file .*not found|no such file or directory.*exec|stat .*no such file/i.test(text))
+    return new StartError('not-found', missing, during);
+  const [, directory, why = ''] = /chdir `(.*)`: (No such file or directory|Not a directory)/.exec(text) ?? [];
+  if (directory !== undefined)
+    return new StartError('not-found', `chdir to cwd ("${directory}") set in config.json failed: ${why.toLowerCase()}`, during);
+  const [, opening] = /open executable: (.*)/.exec(text) ?? [];
+  // crun's word for what is no regular file; without a name it tried the root directory.
+  if (opening === 'Operation not permitted')
+    return command === ''
+      ? new StartError('not-found', missing, during)
+      : new StartError('not-executable', `exec: "${command}": is a directory`, during);
+  if (
+    /permission denied|exec format error|is a directory/i.test(text) &&
+    /\bexec\b|open executable|starting container process/i.test(text)
+  ) {
+    const [detail = ''] = /exec format error|is a directory|permission denied/i.exec(text) ?? [];
+    return new StartError('not-executable', `exec: "${command}": ${detail.toLowerCase()}`, during);
   }
-  const missingDirectory = /chdir `(.*)`: No such file or directory/.exec(text)?.[1];
-  if (missingDirectory !== undefined) {
-    return new StartError('not-found', `chdir to cwd ("${missingDirectory}") set in config.json failed: no such file or directory`, during);
-  }
-  // crun's word for what is no regular file.
-  if (/open executable: Operation not permitted/i.test(text))
-    return new StartError('not-executable', `exec: "${command}": is a directory`, during);
-  if (/permission denied|exec format error|is a directory/i.test(text) && /exec|open executable|starting container process/i.test(text)) {
-    const detail = /exec format error/i.test(text)
-      ? 'exec format error'
-      : /is a directory/i.test(text)
-        ? 'is a directory'
-        : 'permission denied';
-    return new StartError('not-executable', `exec: "${command}": ${detail}`, during);
-  }
-  return new StartError('other', text === '' ? 'the runtime gave no reason' : text, during);
+  const reason = opening === undefined ? text : `exec: "${command}": stat ${command}: ${opening.toLowerCase()}`;
+  if (/: not a directory$/i.test(reason)) return new StartError('not-found', reason, during);
+  return new StartError('other', reason === '' ? 'the runtime gave no reason' : reason, during);
+}
+
+/** The last line, without the dress that runc's log gives it. */
+function lastWords(message: string): string {
+  const line = message.trim().split('\n').at(-1)?.trim() ?? '';
+  const [, quoted] = /^time=.* msg=("(?:[^"\\]|\\.)*")$/.exec(line) ?? [];
+  if (quoted === undefined) return line;
+  return quoted
+    .slice(1, -1)
+    .replace(/\\(.)/g, '$1')
+    .replace(/^(?:runc \w+|exec) failed: (?:unable to start container process: )?/, '');
 }

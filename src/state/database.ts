@@ -17,21 +17,27 @@ export class Database {
   /** Opens or creates the file. A newer schema than this program knows is refused, never touched. */
   static open(path: string): Database {
     const sqlite = new DatabaseSync(path);
-    // NORMAL: a commit survives the death of the daemon at once, a power cut may undo the last ones (docs/decisions/0003).
-    sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA busy_timeout = 5000');
-    const database = new Database(sqlite);
-    database.#migrate(path);
-    return database;
+    try {
+      sqlite.exec('PRAGMA busy_timeout = 5000');
+      const version = Number(sqlite.prepare('PRAGMA user_version').get()?.['user_version'] ?? 0);
+      if (version > migrations.length) {
+        throw new AbodeError(
+          'conflict',
+          `${path} was written by a newer Abode (schema ${String(version)}, known ${String(migrations.length)})`,
+        );
+      }
+      // NORMAL: a commit survives the death of the daemon at once, a power cut may undo the last ones (docs/decisions/0003).
+      sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON');
+      const database = new Database(sqlite);
+      database.#migrate(version);
+      return database;
+    } catch (error) {
+      sqlite.close();
+      throw error;
+    }
   }
 
-  #migrate(path: string): void {
-    const version = Number(this.get('PRAGMA user_version')?.['user_version'] ?? 0);
-    if (version > migrations.length) {
-      throw new AbodeError(
-        'conflict',
-        `${path} was written by a newer Abode (schema ${String(version)}, known ${String(migrations.length)})`,
-      );
-    }
+  #migrate(version: number): void {
     migrations.slice(version).forEach((sql, index) => {
       this.transaction(() => {
         this.#sqlite.exec(sql);

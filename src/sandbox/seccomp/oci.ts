@@ -1,5 +1,5 @@
 /** A seccomp profile as the OCI runtime specification writes it (config-linux.md, "Seccomp"), and Docker's own JSON form read into that. */
-import { Type } from 'typebox';
+import { type Static, type TNull, type TOptional, type TSchema, type TUnion, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { invalid } from '../../base/errors.ts';
 import type { ArgumentRule, SeccompProfile } from './profile.ts';
@@ -12,15 +12,25 @@ export interface OciSeccomp {
     readonly names: readonly string[];
     readonly action: string;
     readonly errnoRet?: number;
-    readonly args?: ReadonlyArray<{ readonly index: number; readonly value: number; readonly valueTwo?: number; readonly op: string }>;
+    readonly args?: readonly OciArgument[];
   }>;
 }
+
+export interface OciArgument {
+  readonly index: number;
+  readonly value: number | bigint;
+  readonly valueTwo?: number | bigint;
+  readonly op: string;
+}
+
+/** All that Abode runs: x86-64 and the two other ABIs of its kernel. */
+const ARCHITECTURES = ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'];
 
 export function toOci(profile: SeccompProfile): OciSeccomp {
   return {
     defaultAction: 'SCMP_ACT_ERRNO',
     defaultErrnoRet: profile.defaultErrno,
-    architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
+    architectures: ARCHITECTURES,
     syscalls: profile.rules.map((rule) => ({
       names: rule.names,
       ...(rule.errno === undefined ? { action: 'SCMP_ACT_ALLOW' } : { action: 'SCMP_ACT_ERRNO', errnoRet: rule.errno }),
@@ -29,7 +39,7 @@ export function toOci(profile: SeccompProfile): OciSeccomp {
   };
 }
 
-function argument(rule: ArgumentRule): { index: number; value: number; valueTwo?: number; op: string } {
+function argument(rule: ArgumentRule): OciArgument {
   switch (rule.op) {
     case 'eq':
       return { index: rule.index, value: rule.value, op: 'SCMP_CMP_EQ' };
@@ -40,63 +50,85 @@ function argument(rule: ArgumentRule): { index: number; value: number; valueTwo?
   }
 }
 
+const nullable = <T extends TSchema>(schema: T): TOptional<TUnion<[TNull, T]>> => Type.Optional(Type.Union([Type.Null(), schema]));
+const texts = Type.Array(Type.String());
+const wide = Type.Union([Type.Integer(), Type.BigInt()]);
+const conditions = Type.Object({ caps: nullable(texts), arches: nullable(texts) });
+
 const Custom = Type.Object({
   defaultAction: Type.String(),
-  defaultErrnoRet: Type.Optional(Type.Integer()),
-  syscalls: Type.Optional(
+  defaultErrnoRet: nullable(Type.Integer()),
+  architectures: nullable(texts),
+  syscalls: nullable(
     Type.Array(
       Type.Object({
-        names: Type.Optional(Type.Array(Type.String())),
-        name: Type.Optional(Type.String()),
+        names: nullable(texts),
+        name: nullable(Type.String()),
         action: Type.String(),
-        errnoRet: Type.Optional(Type.Integer()),
-        args: Type.Optional(
-          Type.Union([
-            Type.Null(),
-            Type.Array(
-              Type.Object({
-                index: Type.Integer(),
-                value: Type.Integer(),
-                valueTwo: Type.Optional(Type.Integer()),
-                op: Type.String(),
-              }),
-            ),
-          ]),
-        ),
-        includes: Type.Optional(
-          Type.Object({ caps: Type.Optional(Type.Array(Type.String())), arches: Type.Optional(Type.Array(Type.String())) }),
-        ),
-        excludes: Type.Optional(
-          Type.Object({ caps: Type.Optional(Type.Array(Type.String())), arches: Type.Optional(Type.Array(Type.String())) }),
-        ),
+        errnoRet: nullable(Type.Integer()),
+        args: nullable(Type.Array(Type.Object({ index: Type.Integer(), value: wide, valueTwo: nullable(wide), op: Type.String() }))),
+        includes: nullable(conditions),
+        excludes: nullable(conditions),
       }),
     ),
   ),
 });
 
+type Rule = NonNullable<Static<typeof Custom>['syscalls']>[number];
+
 /** `--security-opt seccomp=FILE`: the client sends the file's content. */
 export function parseCustomProfile(json: string, capabilities: readonly string[]): OciSeccomp {
   let data: unknown;
   try {
-    data = JSON.parse(json);
+    data = JSON.parse(json, wholeNumber);
   } catch (cause) {
     throw invalid(`Decoding seccomp profile failed: ${cause instanceof Error ? cause.message : String(cause)}`);
   }
   if (!Value.Check(Custom, data)) throw invalid('Decoding seccomp profile failed: it does not have the form of a seccomp profile');
-  const held = (names: readonly string[] | undefined): boolean => (names ?? []).every((name) => capabilities.includes(name));
   return {
     defaultAction: data.defaultAction,
-    ...(data.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: data.defaultErrnoRet }),
-    architectures: ['SCMP_ARCH_X86_64', 'SCMP_ARCH_X86', 'SCMP_ARCH_X32'],
+    ...(typeof data.defaultErrnoRet === 'number' ? { defaultErrnoRet: data.defaultErrnoRet } : {}),
+    architectures: (data.architectures ?? []).length > 0 ? (data.architectures ?? []) : ARCHITECTURES,
     syscalls: (data.syscalls ?? [])
-      .filter((rule) => rule.includes?.arches === undefined || rule.includes.arches.includes('amd64'))
-      .filter((rule) => held(rule.includes?.caps))
-      .filter((rule) => rule.excludes?.caps === undefined || !held(rule.excludes.caps))
+      .filter((rule) => applies(rule, capabilities))
       .map((rule) => ({
-        names: rule.names ?? (rule.name === undefined ? [] : [rule.name]),
+        names: namesOf(rule),
         action: rule.action,
-        ...(rule.errnoRet === undefined ? {} : { errnoRet: rule.errnoRet }),
-        ...(rule.args === undefined || rule.args === null ? {} : { args: rule.args }),
+        ...(typeof rule.errnoRet === 'number' ? { errnoRet: rule.errnoRet } : {}),
+        ...((rule.args ?? []).length > 0 ? { args: (rule.args ?? []).map(customArgument) } : {}),
       })),
   };
+}
+
+/** All capabilities that a rule includes must be held, none that it excludes; of architectures one is enough. An empty list asks for nothing. */
+function applies({ includes, excludes }: Rule, capabilities: readonly string[]): boolean {
+  const arches = includes?.arches ?? [];
+  return (
+    (arches.length === 0 || arches.includes('amd64')) &&
+    !(excludes?.arches ?? []).includes('amd64') &&
+    (includes?.caps ?? []).every((name) => capabilities.includes(name)) &&
+    !(excludes?.caps ?? []).some((name) => capabilities.includes(name))
+  );
+}
+
+function namesOf({ name, names }: Rule): readonly string[] {
+  const given = name ?? '';
+  if (given === '') return names ?? [];
+  if ((names ?? []).length > 0)
+    throw invalid(
+      "Decoding seccomp profile failed: 'name' and 'names' were specified in the seccomp profile, use either 'name' or 'names'",
+    );
+  return [given];
+}
+
+function customArgument({ index, value, valueTwo, op }: NonNullable<Rule['args']>[number]): OciArgument {
+  return { index, value, ...(valueTwo === null || valueTwo === undefined ? {} : { valueTwo }), op };
+}
+
+/** Arguments have 64 bits, more than a JavaScript number holds. */
+function wholeNumber(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  const source = context?.source;
+  return typeof value === 'number' && !Number.isSafeInteger(value) && source !== undefined && /^-?\d+$/.test(source)
+    ? BigInt(source)
+    : value;
 }

@@ -51,7 +51,7 @@ const GATED: ReadonlyArray<readonly [capability: string, names: readonly string[
   ['CAP_SYS_CHROOT', words('chroot')],
   ['CAP_SYS_MODULE', words('delete_module init_module finit_module')],
   ['CAP_SYS_PACCT', words('acct')],
-  ['CAP_SYS_PTRACE', words('kcmp process_madvise')],
+  ['CAP_SYS_PTRACE', words('kcmp pidfd_getfd process_madvise')],
   ['CAP_SYS_RAWIO', words('iopl ioperm')],
   ['CAP_SYS_TIME', words('settimeofday clock_settime clock_adjtime adjtimex')],
   ['CAP_SYS_TTY_CONFIG', words('vhangup')],
@@ -62,7 +62,7 @@ const GATED: ReadonlyArray<readonly [capability: string, names: readonly string[
 ];
 
 /** adjtimex only reads the clock for those without CAP_SYS_TIME, so it is no gate: Docker allows it to everybody. */
-const ALWAYS = new Set(words('adjtimex process_madvise clock_adjtime'));
+const ALWAYS = new Set(words('adjtimex clock_adjtime'));
 
 const CONDITIONAL = new Set(['personality', 'socket', 'clone', 'clone3', 'pivot_root']);
 

@@ -1,9 +1,10 @@
 /** START_PROCESS: a container's process on the agent's own quick path in a VM. */
 import { bindField, type FieldsBuilder, rlimitField, Tag } from '../../agent-client/fields.ts';
+import { AbodeError } from '../../base/errors.ts';
 import { capabilityMask } from '../capabilities.ts';
 import { RLIMITS } from '../ceilings.ts';
 import { stdioFields } from '../process-fields.ts';
-import type { ContainerSpec, ProcessSpec } from '../sandbox.ts';
+import type { ContainerSpec, ProcessSpec, Security } from '../sandbox.ts';
 import { GUEST_CONTAINER } from './prepare.ts';
 import { compileBpf } from '../seccomp/bpf.ts';
 import { defaultProfile } from '../seccomp/profile.ts';
@@ -34,7 +35,7 @@ export function processFields(spec: ContainerSpec, process: ProcessSpec, root: s
     .add(Tag.CAP_INHERITABLE, 0)
     .add(Tag.CAP_AMBIENT, 0)
     .add(Tag.NO_NEW_PRIVS, security.noNewPrivileges)
-    .add(Tag.SECCOMP, privileged || security.seccomp === 'unconfined' ? undefined : defaultFilter(security.capabilities))
+    .add(Tag.SECCOMP, privileged ? undefined : seccompFilter(security))
     .addAll(
       Tag.RLIMIT,
       spec.rlimits.map((limit) => rlimitField(RLIMITS.get(limit.name) ?? 0, limit.soft, limit.hard)),
@@ -69,6 +70,13 @@ export function initFields(fields: FieldsBuilder, spec: ContainerSpec, files: re
     .add(Tag.READONLY_ROOT, security.readonlyRoot)
     .add(Tag.SHM_SIZE, spec.shmSize)
     .add(Tag.INIT, spec.runInit);
+}
+
+/** Another profile than the default is never replaced by it. */
+function seccompFilter({ seccomp, capabilities }: Security): Buffer | undefined {
+  if (seccomp === 'unconfined') return undefined;
+  if (seccomp === 'default') return defaultFilter(capabilities);
+  throw new AbodeError('not-implemented', "a seccomp profile of one's own is not available in a VM of its own");
 }
 
 const filters = new Map<string, Buffer>();

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { decide, type Step } from './reconcile.ts';
+import { containerRecord, exited, running } from './record-fixture.ts';
+import type { ContainerRecord } from './record.ts';
+
+const always = { RestartPolicy: { Name: 'always' } };
+const unlessStopped = { RestartPolicy: { Name: 'unless-stopped' } };
+
+test('what becomes of a container that is found at start-up', () => {
+  const cases: ReadonlyArray<readonly [what: string, record: ContainerRecord, step: Step]> = [
+    ['never started', containerRecord(), 'nothing'],
+    ['never started, always', containerRecord({ host: always }), 'nothing'],
+    ['running', containerRecord({ state: running() }), 'adopt'],
+    ['paused', containerRecord({ state: running({ paused: true }) }), 'adopt'],
+    ['running, to be removed at its end', containerRecord({ state: running(), host: { AutoRemove: true } }), 'adopt'],
+    ['ended', containerRecord({ state: exited(0) }), 'nothing'],
+    ['ended, always', containerRecord({ state: exited(0), host: always }), 'restart'],
+    ['stopped, always', containerRecord({ state: exited(0), host: always, stopRequested: true }), 'restart'],
+    ['stopped, unless-stopped', containerRecord({ state: exited(0), host: unlessStopped, stopRequested: true }), 'nothing'],
+    ['removal begun', containerRecord({ removing: true, state: exited(0), host: always }), 'complete-removal'],
+    ['removal begun while it ran', containerRecord({ removing: true, state: running() }), 'complete-removal'],
+    ['ended, its removal not begun', containerRecord({ state: exited(0), host: { AutoRemove: true } }), 'complete-removal'],
+    ['created for one run, not started yet', containerRecord({ host: { AutoRemove: true } }), 'nothing'],
+  ];
+  for (const [what, record, step] of cases) assert.equal(decide(record), step, what);
+});
