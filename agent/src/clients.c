@@ -108,12 +108,12 @@ static void on_drain(struct connection *connection)
 		client_drained(proc);
 }
 
-void client_accept(int fd, void (*on_request)(struct client *client, const struct frame *frame))
+struct client *client_accept(int fd, void (*on_request)(struct client *client, const struct frame *frame))
 {
 	struct client *client = calloc(1, sizeof *client);
 	if (!client) {
 		(void)close(fd);
-		return;
+		return NULL;
 	}
 	on_client_request = on_request;
 	client->connection.owner = client;
@@ -123,6 +123,7 @@ void client_accept(int fd, void (*on_request)(struct client *client, const struc
 	client->next = clients;
 	clients = client;
 	connection_init(&client->connection, fd);
+	return client;
 }
 
 static struct builder exit_fields(const struct proc *proc)

@@ -14,7 +14,8 @@ struct client {
 extern const struct sink client_sink;
 
 /* Serves a connected socket; on_request gets every frame that is not about an attached client's streams. */
-void client_accept(int fd, void (*on_request)(struct client *client, const struct frame *frame));
+/* NULL without memory. */
+struct client *client_accept(int fd, void (*on_request)(struct client *client, const struct frame *frame));
 void client_attach(struct client *client, const struct frame *request);
 /* To the control connections, or to those of one process too. */
 void clients_send(uint32_t proc, unsigned stream_bit, const struct frame *frame);

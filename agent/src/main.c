@@ -14,7 +14,9 @@ int main(int argc, char **argv)
 	if (getpid() == 1 && strcmp(command, "init") != 0)
 		return guest_main(NULL);
 	if (argc == 3 && strcmp(command, "shim") == 0)
-		return shim_main(argv[2]);
+		return shim_main(argv[2], false);
+	if (argc == 4 && strcmp(command, "shim") == 0 && strcmp(argv[3], "--ephemeral") == 0)
+		return shim_main(argv[2], true);
 	if (argc == 3 && strcmp(command, "unpack") == 0)
 		return unpack_main(argv[2]);
 	if (argc == 4 && strcmp(command, "guest") == 0 && strcmp(argv[2], "--socket") == 0)
@@ -25,6 +27,6 @@ int main(int argc, char **argv)
 		printf("abode-agent %s, protocol %d\n", VERSION, FRAME_VERSION);
 		return 0;
 	}
-	(void)fprintf(stderr, "usage: abode-agent shim DIR | unpack DIR | guest --socket PATH | init -- COMMAND... | version\n");
+	(void)fprintf(stderr, "usage: abode-agent shim DIR [--ephemeral] | unpack DIR | guest --socket PATH | init -- COMMAND... | version\n");
 	return 2;
 }

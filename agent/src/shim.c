@@ -199,7 +199,17 @@ static void signalled(struct watch *watch, uint32_t events)
 	shim_check_idle();
 }
 
-int shim_main(const char *directory)
+/* Whose client's going ends the shim; NULL: it outlives all of them. */
+static const struct client *keeper;
+
+static void client_left(const struct client *client)
+{
+	vm_client_left(client);
+	if (client == keeper)
+		shut_down(0);
+}
+
+int shim_main(const char *directory, bool ephemeral)
 {
 	char log_path[4096];
 	(void)syscall(SYS_close_range, 4u, ~0u, 0); /* what its starter had open is not the containers' */
@@ -227,13 +237,15 @@ int shim_main(const char *directory)
 	loop_watch(&accepting, EPOLLIN);
 	loop_watch(&signal_watch, EPOLLIN);
 	vm_init();
+	client_gone = client_left;
 	int first = 3;
 	if (fcntl(first, F_GETFD) >= 0 && fcntl(first, F_GETFL) >= 0) {
 		struct stat info;
 		if (fstat(first, &info) == 0 && S_ISSOCK(info.st_mode) && first != listener) {
 			(void)fcntl(first, F_SETFD, FD_CLOEXEC);
 			(void)fcntl(first, F_SETFL, fcntl(first, F_GETFL) | O_NONBLOCK);
-			client_accept(first, on_request);
+			struct client *client = client_accept(first, on_request);
+			keeper = ephemeral ? client : NULL;
 		}
 	}
 	loop_run();

@@ -295,7 +295,7 @@ static void release(struct client *client, const struct frame *request)
 	shim_check_idle();
 }
 
-static void client_left(const struct client *client)
+void vm_client_left(const struct client *client)
 {
 	guest_link_client_gone(client);
 	for (struct asker *asker = askers; asker; asker = asker->next)
@@ -303,11 +303,7 @@ static void client_left(const struct client *client)
 			asker->client = NULL;
 }
 
-void vm_init(void)
-{
-	output.fd = -1;
-	client_gone = client_left;
-}
+void vm_init(void) { output.fd = -1; }
 
 /* What HOST may ask of a VM's shim; everything else there is the guest's. */
 static bool is_for_host(uint8_t type)

@@ -4,6 +4,8 @@
 #include "clients.h"
 
 void vm_init(void);
+/* Answers under way to this client are dropped. */
+void vm_client_left(const struct client *client);
 bool vm_running(void);
 /* QEMU's process, 0 when it does not run. */
 pid_t vm_pid(void);

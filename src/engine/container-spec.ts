@@ -39,7 +39,7 @@ export function containerSpec(record: ContainerRecord, parts: SpecParts): Contai
     security: securityOf(host, parts.ceilings),
     sysctls: { ...(host.Sysctls ?? {}) },
     tmpfs: { ...(host.Tmpfs ?? {}) },
-    shmSize: host.ShmSize !== undefined && host.ShmSize > 0 ? host.ShmSize : SHM_BYTES,
+    shmSize: shmSizeOf(host),
     runInit: host.Init === true,
     oomScoreAdj: host.OomScoreAdj ?? 0,
   };
@@ -105,8 +105,8 @@ function securityOf(host: HostConfig, ceilings: Ceilings): Security {
     capabilities: privileged ? ceilings.capabilities : resolveCapabilities(request).filter((name) => ceilings.capabilities.includes(name)),
     noNewPrivileges: noNew !== undefined && noNew[1] !== 'false',
     seccomp: seccompOf(host),
-    maskedPaths: privileged ? [] : (host.MaskedPaths ?? MASKED_PATHS),
-    readonlyPaths: privileged ? [] : (host.ReadonlyPaths ?? READONLY_PATHS),
+    maskedPaths: maskedPathsOf(host),
+    readonlyPaths: readonlyPathsOf(host),
     readonlyRoot: host.ReadonlyRootfs ?? false,
   };
 }
@@ -135,4 +135,17 @@ export function checkHostConfig(host: HostConfig): void {
   }
   const { Type: type = 'json-file' } = host.LogConfig ?? {};
   if (!['', 'json-file', 'none'].includes(type)) throw invalid(`logger: no log driver named '${type}' is registered`);
+}
+
+/** What `inspect` tells is what applies: both ask here. */
+export function maskedPathsOf(host: HostConfig): readonly string[] {
+  return host.MaskedPaths ?? (host.Privileged === true ? [] : MASKED_PATHS);
+}
+
+export function readonlyPathsOf(host: HostConfig): readonly string[] {
+  return host.ReadonlyPaths ?? (host.Privileged === true ? [] : READONLY_PATHS);
+}
+
+export function shmSizeOf(host: HostConfig): number {
+  return host.ShmSize !== undefined && host.ShmSize > 0 ? host.ShmSize : SHM_BYTES;
 }

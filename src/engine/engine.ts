@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
-import { conflict, notFound } from '../base/errors.ts';
+import { conflict, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
@@ -124,7 +124,9 @@ export class Engine implements ContainerEngine {
       mkdir(join(config.runDir, 'c'), { recursive: true, mode: 0o711 }),
     ]);
     const engine = new Engine(options, await Network.open(database, config.bridge, log));
-    await engine.#vmHost.pool.sweep();
+    await engine.#vmHost.sweep().catch((error: unknown) => {
+      log.warn({ error: messageOf(error) }, 'removing what VMs of an earlier daemon left');
+    });
     await engine.#shared.adoptAll();
     await reconcile({
       containers: engine.#containers,

@@ -43,10 +43,12 @@ export class Shim {
     });
   }
 
-  /** Starts a shim; its first client is this one, over an inherited socket. Requests may be sent at once. */
-  static async spawn(agentPath: string, directory: string): Promise<Shim> {
+  /** Starts a shim; its first client is this one, over an inherited socket. Requests may be sent at once. An ephemeral one ends with this process. */
+  static async spawn(agentPath: string, directory: string, { ephemeral = false }: { ephemeral?: boolean } = {}): Promise<Shim> {
     await mkdir(directory, { recursive: true, mode: 0o711 });
-    const child = spawnDetached(agentPath, ['shim', directory], { stdio: ['ignore', 'ignore', 'ignore', 'pipe'] });
+    const child = spawnDetached(agentPath, ['shim', directory, ...(ephemeral ? ['--ephemeral'] : [])], {
+      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+    });
     const failed = new Promise<never>((_, reject) => {
       child.once('error', (cause) => {
         reject(new AbodeError('internal', `the shim ${agentPath} could not be started: ${cause.message}`, { cause }));

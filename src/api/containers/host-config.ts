@@ -1,23 +1,7 @@
 /** Docker's `HostConfig` with all its fields: what was asked for, and Docker's defaults for the rest. */
+import { maskedPathsOf, readonlyPathsOf, shmSizeOf } from '../../engine/container-spec.ts';
 import type { ContainerRecord, Isolation } from '../../engine/record.ts';
 import { networkMode } from './network-settings.ts';
-
-const MASKED_PATHS = [
-  '/proc/asound',
-  '/proc/acpi',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/latency_stats',
-  '/proc/timer_list',
-  '/proc/timer_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/sys/firmware',
-  '/sys/devices/virtual/powercap',
-];
-const READONLY_PATHS = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
-const DEFAULT_SHM = 64 << 20;
 
 /** The `--runtime` that asks for this isolation. */
 function runtimeName(isolation: Isolation): string {
@@ -25,7 +9,7 @@ function runtimeName(isolation: Isolation): string {
     case 'container':
       return isolation.runtime;
     case 'vm':
-      return 'vm';
+      return isolation.boot === 'cold' ? 'vm-cold' : 'vm';
     case 'hybrid':
       return `vm:${isolation.vm}`;
   }
@@ -65,7 +49,7 @@ export function describeHostConfig(record: ContainerRecord): object {
     ...(host.Tmpfs && { Tmpfs: host.Tmpfs }),
     UTSMode: '',
     UsernsMode: '',
-    ShmSize: host.ShmSize === undefined || host.ShmSize === 0 ? DEFAULT_SHM : host.ShmSize,
+    ShmSize: shmSizeOf(host),
     ...(host.Sysctls && { Sysctls: host.Sysctls }),
     Runtime: host.Runtime === undefined || host.Runtime === '' ? runtimeName(record.isolation) : host.Runtime,
     Isolation: '',
@@ -98,12 +82,17 @@ export function describeHostConfig(record: ContainerRecord): object {
     CpuPercent: 0,
     IOMaximumIOps: 0,
     IOMaximumBandwidth: 0,
-    MaskedPaths: host.MaskedPaths ?? (privileged ? null : MASKED_PATHS),
-    ReadonlyPaths: host.ReadonlyPaths ?? (privileged ? null : READONLY_PATHS),
+    MaskedPaths: orNull(maskedPathsOf(host)),
+    ReadonlyPaths: orNull(readonlyPathsOf(host)),
     ...(host.Init !== undefined && host.Init !== null && { Init: host.Init }),
   };
 }
 
 function dropEmpty(value: object | undefined): object {
   return Object.fromEntries(Object.entries(value ?? {}).filter(([, field]) => field !== undefined && field !== null && field !== ''));
+}
+
+/** Docker writes "none at all" as null. */
+function orNull(paths: readonly string[]): readonly string[] | null {
+  return paths.length === 0 ? null : paths;
 }

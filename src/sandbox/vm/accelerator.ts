@@ -83,7 +83,7 @@ export async function bootGuest(
     const file = await open(disk, 'w', 0o600);
     await file.truncate(DATA_DISK_BYTES);
     await file.close();
-    const machine = new Machine(await Shim.spawn(agentPath, work));
+    const machine = new Machine(await Shim.spawn(agentPath, work, { ephemeral: true }));
     try {
       await machine.launch({
         name: 'abode-probe',

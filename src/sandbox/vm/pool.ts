@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../../base/errors.ts';
+import { AbodeError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { removeCgroup } from '../cgroup.ts';
 import { privateMemory } from '../process-memory.ts';
@@ -67,10 +67,21 @@ export class Pool {
     this.#ready.delete(key);
     this.#ready.set(key, entry);
     const member = entry.machines.shift();
-    this.#refill();
-    if (member === undefined || !member.machine.shim.alive) return undefined;
-    await rename(member.dataDisk, dataDisk);
-    await rename(member.runDir, runDir);
+    if (member === undefined) {
+      this.#refill();
+      return undefined;
+    }
+    try {
+      if (!(await isPaused(member.machine))) throw new AbodeError('unavailable', 'it ended while it waited');
+      await rename(member.dataDisk, dataDisk);
+      await rename(member.runDir, runDir);
+    } catch (error) {
+      this.#options.log.warn({ error: messageOf(error) }, 'a machine of the pool cannot be taken');
+      await this.#discard(member);
+      return undefined;
+    } finally {
+      this.#refill();
+    }
     member.machine.shim.moved(runDir);
     await rm(this.#rootOf(member.cgroup), { recursive: true, force: true });
     return { ...member, runDir, dataDisk };
@@ -142,9 +153,9 @@ export class Pool {
     await mkdir(this.#rootOf(cgroup), { recursive: true, mode: 0o700 });
     const machine = new Machine(await Shim.spawn(this.#options.agentPath, places.runDir));
     const member = { machine, ...places };
-    // It goes with the directory to whoever takes the machine, and tells what is to be removed with it.
-    await writeFile(join(places.runDir, CGROUP_FILE), cgroup);
     try {
+      // It goes with the directory to whoever takes the machine, and tells what is to be removed with it.
+      await writeFile(join(places.runDir, CGROUP_FILE), cgroup);
       await this.#options.launch(machine, kind, places);
     } catch (error) {
       await this.#discard(member);
@@ -164,4 +175,9 @@ export class Pool {
   #rootOf(cgroup: string): string {
     return join(this.#options.root, 'pool', cgroup.replace('abode/', ''));
   }
+}
+
+/** Its shim may outlive its QEMU, so QEMU itself is asked. */
+async function isPaused(machine: Machine): Promise<boolean> {
+  return machine.shim.alive && (await machine.shim.sandboxPid()) > 0;
 }

@@ -3,15 +3,15 @@
  * template is known by a hash of all that went into it, so that a change of any of it makes another one.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeSync, constants } from 'node:fs';
-import { Type } from 'typebox';
+import { type Static, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
 import { AbodeError, messageOf } from '../../base/errors.ts';
-import { writeFileAtomic } from '../../base/files.ts';
+import { readFileIfThere, writeFileAtomic } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import { run } from '../../base/process.ts';
 import { Shim } from '../shim.ts';
@@ -51,7 +51,7 @@ const BOOT_MS = 120_000;
 const MIGRATE_MS = 60_000;
 const { O_CREAT, O_TRUNC, O_WRONLY } = constants;
 
-const Meta = Type.Object({ memoryHash: Type.String(), stateHash: Type.String(), size: Type.Integer() });
+const Meta = Type.Object({ origin: Type.String(), memoryHash: Type.String(), stateHash: Type.String(), size: Type.Integer() });
 
 export class Templates {
   readonly #options: TemplateOptions;
@@ -81,6 +81,17 @@ export class Templates {
     return template;
   }
 
+  /** Removes what an earlier daemon left half made, and templates of a guest or a QEMU that are no longer the ones in use. */
+  async sweep(): Promise<void> {
+    const { root, runDir, guest } = this.#options;
+    await rm(join(runDir, 't'), { recursive: true, force: true });
+    const origin = await originOf(guest);
+    for (const name of await readdir(root)) {
+      const meta = await readMeta(join(root, name)).catch(() => undefined);
+      if (name.endsWith('.tmp') || meta?.origin !== origin) await rm(join(root, name), { recursive: true, force: true });
+    }
+  }
+
   async #obtain(key: string, type: MachineType): Promise<Template> {
     const directory = join(this.#options.root, key);
     const loaded = await this.#load(directory).catch((error: unknown) => {
@@ -91,10 +102,8 @@ export class Templates {
   }
 
   async #load(directory: string): Promise<Template | undefined> {
-    const text = await readFile(join(directory, 'meta.json'), 'utf8').catch(() => undefined);
-    if (text === undefined) return undefined;
-    const meta: unknown = JSON.parse(text);
-    if (!Value.Check(Meta, meta)) throw new AbodeError('internal', `${directory}/meta.json is malformed`);
+    const meta = await readMeta(directory);
+    if (meta === undefined) return undefined;
     const state = join(directory, 'state');
     const stateHash = await hashFile(state);
     if (stateHash !== meta.stateHash) throw new AbodeError('internal', `${state} is not what was saved`);
@@ -125,7 +134,10 @@ export class Templates {
     }
     const memoryHash = await memory.save(join(work, 'memory'), type.shape.memory);
     const stateHash = await hashFile(join(work, 'state'));
-    await writeFileAtomic(join(work, 'meta.json'), JSON.stringify({ memoryHash, stateHash, size: type.shape.memory }));
+    await writeFileAtomic(
+      join(work, 'meta.json'),
+      JSON.stringify({ origin: await originOf(this.#options.guest), memoryHash, stateHash, size: type.shape.memory }),
+    );
     await rm(directory, { recursive: true, force: true });
     await rename(work, directory);
     const milliseconds = Math.round(performance.now() - started);
@@ -140,7 +152,8 @@ export class Templates {
     const data = join(work, 'data');
     const image = join(work, 'placeholder-image');
     await Promise.all([this.#options.disks.ensure(data), sparse(image, IMAGE_DISK_BYTES)]);
-    const shim = await Shim.spawn(agentPath, join(runDir, `t-${key.slice(0, 16)}`));
+    const shimDir = join(runDir, 't', key.slice(0, 16));
+    const shim = await Shim.spawn(agentPath, shimDir, { ephemeral: true });
     const machine = new Machine(shim);
     try {
       const plan: MachinePlan = {
@@ -169,7 +182,7 @@ export class Templates {
     } finally {
       await machine.shutDown(0);
       shim.disconnect();
-      await rm(join(runDir, `t-${key.slice(0, 16)}`), { recursive: true, force: true });
+      await rm(shimDir, { recursive: true, force: true });
     }
     await rm(image, { force: true });
   }
@@ -219,6 +232,19 @@ async function prepare(machine: Machine, network: boolean): Promise<void> {
     ...(network ? [machine.request(FrameType.NET_CONFIGURE, new FieldsBuilder().add(Tag.IFNAME, 'eth0'))] : []),
     machine.request(FrameType.PREPARE, prepareFields()),
   ]);
+}
+
+/** What all templates in use have in common, whatever their type. */
+async function originOf(guest: GuestFiles): Promise<string> {
+  return `${await qemuVersion()} ${guest.hash}`;
+}
+
+async function readMeta(directory: string): Promise<Static<typeof Meta> | undefined> {
+  const text = await readFileIfThere(join(directory, 'meta.json'));
+  if (text === undefined) return undefined;
+  const meta: unknown = JSON.parse(text);
+  if (!Value.Check(Meta, meta)) throw new AbodeError('internal', `${directory}/meta.json is malformed`);
+  return meta;
 }
 
 const MigrationStatus = Type.Object({ status: Type.Optional(Type.String()), 'error-desc': Type.Optional(Type.String()) });

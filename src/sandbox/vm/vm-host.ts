@@ -1,6 +1,6 @@
 /** What all VMs of a daemon have in common: the guest, acceleration, templates, disks, users. */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
@@ -60,6 +60,7 @@ export class VmHost {
   #acceleration: Promise<Acceleration> | undefined;
   #known: Acceleration | undefined;
   #templates: Templates | undefined;
+  #opening: Promise<Templates> | undefined;
   #agent: Promise<string> | undefined;
 
   constructor(options: VmHostOptions) {
@@ -158,9 +159,13 @@ export class VmHost {
       prepared: true,
     });
     await machine.guest(WARM_UP_MS);
-    const image = join(this.options.root, `warm-up-${await this.#agentHash()}.erofs`);
+    const image = await this.#warmUpImage();
     await ensureWarmUpImage(image, this.options.agentPath);
     await warmUp(machine, image, kind.network, join(places.runDir, 'warm-up.exit'));
+  }
+
+  async #warmUpImage(): Promise<string> {
+    return join(this.options.root, `warm-up-${await this.#agentHash()}.erofs`);
   }
 
   #agentHash(): Promise<string> {
@@ -174,6 +179,18 @@ export class VmHost {
     await (await this.#templatesReady()).get({ shape, accelerator, network, imageSlots, data: 'prepared' });
   }
 
+  /** At start-up: ends and removes what an earlier daemon left of its pool, and of templates that are half made or out of date. */
+  async sweep(): Promise<void> {
+    await this.pool.sweep();
+    if (!(await exists(join(this.options.root, 'templates')))) return;
+    await this.#templatesReady();
+    const current = await this.#warmUpImage();
+    for (const name of await readdir(this.options.root)) {
+      const path = join(this.options.root, name);
+      if (name.startsWith('warm-up-') && path !== current) await rm(path, { recursive: true, force: true });
+    }
+  }
+
   async close(): Promise<void> {
     await this.pool.close();
     this.#templates?.close();
@@ -184,12 +201,20 @@ export class VmHost {
     return this.#guest;
   }
 
-  async #templatesReady(): Promise<Templates> {
-    if (this.#templates !== undefined) return this.#templates;
+  /** Once, and what is stale goes before anything is made. */
+  #templatesReady(): Promise<Templates> {
+    this.#opening ??= this.#openTemplates().catch((error: unknown) => {
+      this.#opening = undefined;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #openTemplates(): Promise<Templates> {
     const { root, runDir, agentPath, log, onProgress } = this.options;
     const guest = await this.#guestFiles();
     const groups = await kvmGroups();
-    this.#templates ??= new Templates({
+    const templates = new Templates({
       root: join(root, 'templates'),
       runDir,
       agentPath,
@@ -200,7 +225,9 @@ export class VmHost {
       log,
       onProgress,
     });
-    return this.#templates;
+    await templates.sweep();
+    this.#templates = templates;
+    return templates;
   }
 
   async #probe(): Promise<Acceleration> {
