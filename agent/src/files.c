@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 #include "cleanup.h"
@@ -77,6 +78,9 @@ int operation_mkdir(struct fields request, struct builder *answer, struct error 
 		return fail(err, "system", errno, "mkdir %s", path);
 	if (fields_get(request, TAG_UID).data && lchown(path, (uid_t)fields_number(request, TAG_UID, 0), (gid_t)fields_number(request, TAG_GID, 0)) < 0)
 		return fail(err, "system", errno, "chown %s", path);
+	/* Of an overlay's upper layer: what the layers below have under this name is not seen. */
+	if (fields_number(request, TAG_FLAGS, 0) & 1 && setxattr(path, "trusted.overlay.opaque", "y", 1, 0) < 0)
+		return fail(err, "system", errno, "an opaque %s", path);
 	return 0;
 }
 

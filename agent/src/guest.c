@@ -1,10 +1,12 @@
 #include "guest.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -15,6 +17,7 @@
 #include "proc.h"
 #include "requests.h"
 #include "runtime.h"
+#include "spawn_oom.h"
 #include "stdio_set.h"
 
 enum { WINDOW = 262144, ACK_EVERY = 65536 };
@@ -38,7 +41,7 @@ static void send_eof(struct proc *proc, enum stream stream)
 
 static void send_exit(struct proc *proc)
 {
-	if (proc->init && proc->container && spawn_oom_killed(proc->container))
+	if (proc->init && proc->container && oom_struck(proc->container, proc->signal == SIGKILL || proc->exit_code == 128 + SIGKILL))
 		proc->oom = true;
 	struct builder fields = {0};
 	builder_number(&fields, TAG_EXIT_CODE, (uint64_t)proc->exit_code);
@@ -110,11 +113,8 @@ static void start_process(const struct frame *request)
 	connection_answer(&link_connection, request, &answer);
 	proc_run(proc, pid, STEAL_FD(set.in), STEAL_FD(set.out), STEAL_FD(set.err));
 	stdio_close(&set);
-	if (proc->init) {
-		char path[64];
-		(void)snprintf(path, sizeof path, "/proc/%d/ns/mnt", pid);
-		proc->held_namespace = open(path, O_RDONLY | O_CLOEXEC);
-	}
+	if (proc->init)
+		proc->held_namespace = spawn_mount_namespace(pid);
 }
 
 static struct timer power_off_timer;
@@ -156,6 +156,15 @@ static void greet(const struct frame *request)
 	connection_answer(&link_connection, request, &answer);
 }
 
+/* What was read of the device SOURCE, which will have another content. */
+static void forget_content(struct fields request)
+{
+	cleanup_free char *device = fields_string(request, TAG_SOURCE);
+	cleanup_close int fd = device ? open(device, O_RDONLY | O_CLOEXEC) : -1;
+	if (fd >= 0)
+		(void)ioctl(fd, BLKFLSBUF, 0);
+}
+
 static void take_ack(const struct frame *frame)
 {
 	struct proc *proc = proc_find(frame->proc);
@@ -186,6 +195,7 @@ static void on_frame(struct connection *connection, const struct frame *frame)
 		struct builder answer = {0};
 		int made = spawn_prepare(fields, &err);
 		sync(); /* what the template's disk shows is what its memory knows */
+		forget_content(fields);
 		if (made < 0)
 			connection_refuse(connection, frame, &err);
 		else

@@ -7,6 +7,7 @@
 #include <net/if.h>
 #include <linux/veth.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +25,9 @@ enum { NETNS_PATH = 4096 };
 static int set_link(int netlink, const char *name, unsigned flags, unsigned change, const uint8_t *mac, unsigned master, unsigned mtu, struct error *err)
 {
 	struct netlink_message message;
-	struct ifinfomsg info = {.ifi_index = (int)if_nametoindex(name), .ifi_flags = flags, .ifi_change = change};
-	if (info.ifi_index == 0)
-		return fail(err, "not-found", errno, "interface %s", name);
+	struct ifinfomsg info = {.ifi_flags = flags, .ifi_change = change};
 	netlink_begin(&message, RTM_NEWLINK, 0, &info, sizeof info);
+	netlink_add_string(&message, IFLA_IFNAME, name);
 	if (mac)
 		netlink_add(&message, IFLA_ADDRESS, mac, 6);
 	if (master)
@@ -52,13 +52,13 @@ static int parse_address(const char *text, uint8_t bytes[16], unsigned *prefix)
 	return inet_pton(family, copy, bytes) == 1 ? family : 0;
 }
 
-static int add_address(int netlink, const char *name, const char *text, struct error *err)
+static int add_address(int netlink, unsigned interface, const char *text, struct error *err)
 {
 	uint8_t bytes[16];
 	unsigned prefix;
 	int family = parse_address(text, bytes, &prefix);
 	struct ifaddrmsg info = {
-		.ifa_family = (uint8_t)family, .ifa_prefixlen = (uint8_t)prefix, .ifa_flags = family == AF_INET6 ? IFA_F_NODAD : 0, .ifa_index = if_nametoindex(name),
+		.ifa_family = (uint8_t)family, .ifa_prefixlen = (uint8_t)prefix, .ifa_flags = family == AF_INET6 ? IFA_F_NODAD : 0, .ifa_index = interface,
 	};
 	struct netlink_message message;
 	size_t size = family == AF_INET ? 4 : 16;
@@ -76,7 +76,7 @@ static int add_address(int netlink, const char *name, const char *text, struct e
 	return netlink_do(netlink, &message, text, err) < 0 ? -1 : 0;
 }
 
-static int add_default_route(int netlink, const char *name, const char *gateway, struct error *err)
+static int add_default_route(int netlink, unsigned interface, const char *gateway, struct error *err)
 {
 	uint8_t bytes[16];
 	unsigned prefix;
@@ -89,27 +89,23 @@ static int add_default_route(int netlink, const char *name, const char *gateway,
 		return fail(err, "invalid", 0, "gateway %s", gateway);
 	netlink_begin(&message, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &info, sizeof info);
 	netlink_add(&message, RTA_GATEWAY, bytes, family == AF_INET ? 4 : 16);
-	netlink_add_u32(&message, RTA_OIF, if_nametoindex(name));
+	netlink_add_u32(&message, RTA_OIF, interface);
 	return netlink_do(netlink, &message, gateway, err) < 0 ? -1 : 0;
 }
 
-/* Without an IPv6 address the interface speaks none, as Docker has it: no link-local address, no router is asked. */
-static void quiet_ipv6(const char *name, char *const *addresses)
+static bool has_ipv6(char *const *addresses)
 {
-	char path[128];
 	for (; *addresses; addresses++)
 		if (strchr(*addresses, ':'))
-			return;
-	(void)snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
-	(void)path_write(path, "1");
+			return true;
+	return false;
 }
 
-static int is_up(const char *name)
+static void switch_ipv6(const char *name, bool on)
 {
-	struct ifreq request = {0};
-	cleanup_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	(void)snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
-	return fd >= 0 && ioctl(fd, SIOCGIFFLAGS, &request) == 0 && (request.ifr_flags & IFF_UP);
+	char path[128];
+	(void)snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", name);
+	(void)path_write(path, on ? "0" : "1");
 }
 
 /* What the interface was called before: a machine of the pool was somebody else while it warmed up. */
@@ -125,24 +121,30 @@ static void drop_address(const char *name)
 	(void)ioctl(fd, SIOCSIFADDR, &request);
 }
 
-/* Up, with ADDRESS* and GATEWAY*, in the namespace that the caller is in. */
-static int configure(int netlink, struct fields request, const char *name, struct error *err)
+/* ADDRESS* and GATEWAY*, in the namespace that the caller is in. */
+static int add_addresses(int netlink, unsigned interface, struct fields request, struct error *err)
 {
 	cleanup_free char **addresses = fields_strings(request, TAG_ADDRESS), **gateways = fields_strings(request, TAG_GATEWAY);
 	if (!addresses || !gateways)
-		return fail(err, "invalid", 0, "the addresses of %s", name);
-	quiet_ipv6(name, addresses);
-	if (!is_up(name) && set_link(netlink, name, IFF_UP, IFF_UP, NULL, 0, 0, err) < 0)
-		return -1;
-	if (*addresses)
-		drop_address(name);
+		return fail(err, "invalid", 0, "the addresses");
 	for (char **address = addresses; *address; address++)
-		if (add_address(netlink, name, *address, err) < 0)
+		if (add_address(netlink, interface, *address, err) < 0)
 			return -1;
 	for (char **gateway = gateways; *gateway; gateway++)
-		if (add_default_route(netlink, name, *gateway, err) < 0)
+		if (add_default_route(netlink, interface, *gateway, err) < 0)
 			return -1;
 	return 0;
+}
+
+/* Up; without an IPv6 address the interface speaks none, as Docker has it: no link-local address, no router is asked. */
+static int configure(int netlink, struct fields request, const char *name, struct error *err)
+{
+	cleanup_free char **addresses = fields_strings(request, TAG_ADDRESS);
+	if (addresses && !has_ipv6(addresses))
+		switch_ipv6(name, false);
+	if (set_link(netlink, name, IFF_UP, IFF_UP, NULL, 0, 0, err) < 0)
+		return -1;
+	return add_addresses(netlink, if_nametoindex(name), request, err);
 }
 
 static int loopback_up(struct error *err)
@@ -255,23 +257,51 @@ int operation_net_veth(struct fields request, struct builder *answer, struct err
 	return result;
 }
 
+/* The guest's card as it was left: in a clone its template's, so that only what differs is asked of the kernel. */
+static struct {
+	char name[IFNAMSIZ];
+	unsigned index;
+	int netlink;
+	bool addressed, without_ipv6;
+} card = {.netlink = -1};
+
+static int open_card(const char *name, struct error *err)
+{
+	if (card.netlink < 0 && (card.netlink = netlink_open(err)) < 0)
+		return -1;
+	if (strcmp(card.name, name) != 0) {
+		(void)snprintf(card.name, sizeof card.name, "%s", name);
+		card.index = if_nametoindex(name);
+		card.addressed = card.without_ipv6 = false;
+	}
+	return 0;
+}
+
 int operation_net_configure(struct fields request, struct builder *answer, struct error *err)
 {
 	(void)answer;
 	cleanup_free char *name = fields_string(request, TAG_IFNAME);
+	cleanup_free char **addresses = fields_strings(request, TAG_ADDRESS);
 	struct value mac = fields_get(request, TAG_MAC);
-	cleanup_close int netlink = netlink_open(err);
-	if (netlink < 0)
-		return -1;
-	if (!name)
+	if (!name || !addresses)
 		return fail(err, "invalid", 0, "NET_CONFIGURE without IFNAME");
+	if (open_card(name, err) < 0)
+		return -1;
 	/* Most cards take a new address while they are up, which a template has them; others must be down for it. */
 	const uint8_t *address = mac.size == 6 ? mac.data : NULL;
 	unsigned mtu = (unsigned)fields_number(request, TAG_MTU, 0);
-	if ((address || mtu) && set_link(netlink, name, 0, 0, address, 0, mtu, err) < 0 &&
-	    (set_link(netlink, name, 0, IFF_UP, NULL, 0, 0, err) < 0 || set_link(netlink, name, 0, 0, address, 0, mtu, err) < 0))
+	if (set_link(card.netlink, name, IFF_UP, IFF_UP, address, 0, mtu, err) < 0 &&
+	    (set_link(card.netlink, name, 0, IFF_UP, NULL, 0, 0, err) < 0 || set_link(card.netlink, name, 0, 0, address, 0, mtu, err) < 0 ||
+	     set_link(card.netlink, name, IFF_UP, IFF_UP, NULL, 0, 0, err) < 0))
 		return -1;
-	return configure(netlink, request, name, err);
+	bool without_ipv6 = !has_ipv6(addresses);
+	if (without_ipv6 != card.without_ipv6)
+		switch_ipv6(name, !without_ipv6);
+	card.without_ipv6 = without_ipv6;
+	if (*addresses && card.addressed)
+		drop_address(name);
+	card.addressed = card.addressed || *addresses;
+	return add_addresses(card.netlink, card.index, request, err);
 }
 
 int operation_net_bridge(struct fields request, struct builder *answer, struct error *err)

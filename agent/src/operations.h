@@ -28,8 +28,8 @@ struct spawn_stdio {
 pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join_pid, struct error *err);
 /* spawn.c: PREPARE, one container's namespaces and standard mounts ahead of its START_PROCESS. */
 int spawn_prepare(struct fields request, struct error *err);
-/* Whether the guest's OOM killer struck in the container. container is the CONTAINER field. */
-int spawn_oom_killed(const char *container);
+/* A descriptor of the mount namespace of an init that was just started. */
+int spawn_mount_namespace(pid_t pid);
 /* What is left to do after a container's init ended: kill what is in its cgroup, and remove that. */
 void spawn_cleanup(const char *container);
 /* Signals every process of the container (SIGNAL with ALL). */

@@ -20,13 +20,15 @@ static void run_init(struct fields request, struct spawn_stdio stdio, const char
 	child_take_stdio(stdio);
 	if (spawn_cgroup_join(container, &err) < 0)
 		report_failure(&err);
-	child_adjust_oom_score(request);
+	child_adjust_oom_score(request, "/proc/self/oom_score_adj");
 	child_name_host(request);
 	if (unshare(CLONE_NEWCGROUP) < 0) {
 		fail(&err, "start", errno, "a cgroup namespace");
 		report_failure(&err);
 	}
-	if (spawn_rootfs_enter(request, &err) < 0)
+	struct spawn_files files;
+	int root = spawn_rootfs_mount(request, fields_count(request, TAG_FILE), &files, &err);
+	if (root < 0 || spawn_rootfs_fill(root, request, &files, &err) < 0 || spawn_rootfs_change(root, request, &err) < 0 || spawn_rootfs_finish(request, &err) < 0)
 		report_failure(&err);
 	child_become_command(request, stdio.terminal, 1);
 }

@@ -10,6 +10,7 @@
 #include "cgroup.h"
 #include "operations.h"
 #include "paths.h"
+#include "spawn_oom.h"
 
 static const char base[] = "/sys/fs/cgroup/abode";
 
@@ -30,6 +31,7 @@ int spawn_cgroup_create(const char *container, struct fields request, struct err
 		(void)path_write("/sys/fs/cgroup/abode/cgroup.subtree_control", "+memory +cpu +pids");
 	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
 		return fail(err, "start", errno, "cgroup %s", directory);
+	oom_watch(container, directory);
 	uint64_t memory = fields_number(request, TAG_LIMIT_MEMORY, 0), cpu = fields_number(request, TAG_LIMIT_CPU, 0), pids = fields_number(request, TAG_LIMIT_PIDS, 0);
 	(void)snprintf(value, sizeof value, "%llu", (unsigned long long)memory);
 	if (memory && (set(directory, "memory.max", value, err) < 0))
@@ -48,17 +50,10 @@ int spawn_cgroup_join(const char *container, struct error *err)
 	return cgroup_join(directory, 0) < 0 ? fail(err, "start", errno, "joining %s", directory) : 0;
 }
 
-int spawn_oom_killed(const char *container)
-{
-	char directory[512];
-	directory_of(container, directory);
-	char *const list[] = {directory, NULL};
-	return cgroup_oom_killed(list);
-}
-
 void spawn_cleanup(const char *container)
 {
 	char directory[512], path[640];
+	oom_forget(container);
 	directory_of(container, directory);
 	(void)snprintf(path, sizeof path, "%s/cgroup.kill", directory);
 	(void)path_write(path, "1");

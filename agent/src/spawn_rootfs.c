@@ -157,24 +157,18 @@ static int set_sysctls(struct fields request, struct error *err)
 	return 0;
 }
 
-static const char stage[] = "/run/abode/stage";
-
-static int mask(const char *prefix, const char *inside, struct error *err)
+static int mask(const char *path, struct error *err)
 {
 	struct stat info;
-	char path[4096];
-	(void)snprintf(path, sizeof path, "%s%s", prefix, inside);
 	if (lstat(path, &info) < 0)
 		return 0;
 	int result = S_ISDIR(info.st_mode) ? mount("tmpfs", path, "tmpfs", MS_RDONLY, "size=0k,mode=755") : mount("/dev/null", path, NULL, MS_BIND, NULL);
 	return result < 0 ? fail(err, "start", errno, "masking %s", path) : 0;
 }
 
-static int make_readonly(const char *prefix, const char *inside, struct error *err)
+static int make_readonly(const char *path, struct error *err)
 {
 	struct statvfs info;
-	char path[4096];
-	(void)snprintf(path, sizeof path, "%s%s", prefix, inside);
 	if (mount(path, path, NULL, MS_BIND | MS_REC, NULL) < 0)
 		return errno == ENOENT ? 0 : fail(err, "start", errno, "read-only %s", path);
 	unsigned long kept = statvfs(path, &info) == 0 ? info.f_flag & (ST_NOSUID | ST_NODEV | ST_NOEXEC) : 0;
@@ -183,22 +177,15 @@ static int make_readonly(const char *prefix, const char *inside, struct error *e
 	return 0;
 }
 
-static int restrict_paths(struct fields request, const char *prefix, struct error *err)
+static int restrict_paths(struct fields request, struct error *err)
 {
 	cleanup_free char **masked = fields_strings(request, TAG_MASKED), **readonly = fields_strings(request, TAG_READONLY);
 	for (char **path = readonly; path && *path; path++)
-		if (make_readonly(prefix, *path, err) < 0)
+		if (make_readonly(*path, err) < 0)
 			return -1;
 	for (char **path = masked; path && *path; path++)
-		if (mask(prefix, *path, err) < 0)
+		if (mask(*path, err) < 0)
 			return -1;
-	return 0;
-}
-
-static int make_root_readonly(struct fields request, struct error *err)
-{
-	if (fields_number(request, TAG_READONLY_ROOT, 0) && mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
-		return fail(err, "start", errno, "a read-only root");
 	return 0;
 }
 
@@ -224,17 +211,7 @@ static int more_devices(int root, struct fields request, struct error *err)
 	return 0;
 }
 
-/* What the request alone brings, then the change of root. */
-static int complete(int root, const char *path, struct fields request, struct error *err)
-{
-	if (more_devices(root, request, err) < 0 || mount_tmpfs(root, request, err) < 0 || bind_all(root, request, err) < 0)
-		return -1;
-	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
-		return fail(err, "start", errno, "pivot_root to %s", path);
-	return 0;
-}
-
-int spawn_rootfs_enter(struct fields request, struct error *err)
+int spawn_rootfs_mount(struct fields request, size_t count, struct spawn_files *files, struct error *err)
 {
 	cleanup_free char *path = fields_string(request, TAG_ROOT);
 	if (!path || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
@@ -242,41 +219,29 @@ int spawn_rootfs_enter(struct fields request, struct error *err)
 	cleanup_close int root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return fail(err, "start", errno, "root %s", path);
-	if (standard_mounts(root, request, err) < 0 || make_devices(root, err) < 0 || complete(root, path, request, err) < 0 ||
-	    set_sysctls(request, err) < 0 || restrict_paths(request, "", err) < 0)
+	if (standard_mounts(root, request, err) < 0 || make_devices(root, err) < 0 || spawn_files_make(files, count, err) < 0)
 		return -1;
-	return make_root_readonly(request, err);
+	return STEAL_FD(root);
 }
 
-int spawn_rootfs_stage(struct fields request, struct error *err)
+int spawn_rootfs_fill(int root, struct fields request, const struct spawn_files *files, struct error *err)
 {
-	/* A slave: what the agent mounts later arrives here, nothing from here gets out. */
-	if (mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0 || path_mkdirs(stage, 0755) < 0 || mount("stage", stage, "tmpfs", MS_NOSUID, "mode=755,size=64k") < 0)
-		return fail(err, "start", errno, "the stage %s", stage);
-	cleanup_close int root = open(stage, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (root < 0 || standard_mounts(root, request, err) < 0 || make_devices(root, err) < 0)
+	if (more_devices(root, request, err) < 0 || mount_tmpfs(root, request, err) < 0 || bind_all(root, request, err) < 0)
 		return -1;
-	return restrict_paths(request, stage, err);
+	return spawn_files_place(files, root, request, err);
 }
 
-static int move_staged(int root, const char *name, struct error *err)
+int spawn_rootfs_change(int root, struct fields request, struct error *err)
 {
-	char from[64], to[40];
-	cleanup_close int target = path_mount_point(root, name, 1);
-	(void)snprintf(from, sizeof from, "%s%s", stage, name);
-	fd_path(to, target);
-	if (target < 0 || mount(from, to, NULL, MS_MOVE, NULL) < 0)
-		return fail(err, "start", errno, "mount %s", name);
+	if (fchdir(root) < 0 || syscall(SYS_pivot_root, ".", ".") < 0 || umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+		return fail(err, "start", errno, "pivot_root");
+	(void)close(root);
+	return set_sysctls(request, err) < 0 ? -1 : restrict_paths(request, err);
+}
+
+int spawn_rootfs_finish(struct fields request, struct error *err)
+{
+	if (fields_number(request, TAG_READONLY_ROOT, 0) && mount(NULL, "/", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
+		return fail(err, "start", errno, "a read-only root");
 	return 0;
-}
-
-int spawn_rootfs_enter_staged(struct fields request, struct error *err)
-{
-	cleanup_free char *path = fields_string(request, TAG_ROOT);
-	cleanup_close int root = path ? open(path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-	if (root < 0)
-		return fail(err, "start", errno, "root %s", path);
-	if (move_staged(root, "/proc", err) < 0 || move_staged(root, "/dev", err) < 0 || move_staged(root, "/sys", err) < 0 || complete(root, path, request, err) < 0)
-		return -1;
-	return make_root_readonly(request, err);
 }

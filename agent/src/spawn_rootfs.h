@@ -1,11 +1,14 @@
+/* A container's mounts, in its own mount namespace, in the order of these calls. */
 #pragma once
 #include "error.h"
 #include "fields.h"
+#include "spawn_files.h"
 
-/* In the child, in its own mount namespace: everything that a container finds mounted, then the root is changed to ROOT. */
-int spawn_rootfs_enter(struct fields request, struct error *err);
-
-/* The same in two halves, for a container that is prepared before its image is known: first what all have in common, on a stage, with
- * MASKED, READONLY and SHM_SIZE; then the rest, when ROOT is there. Mounts that the agent makes in between arrive by propagation. */
-int spawn_rootfs_stage(struct fields request, struct error *err);
-int spawn_rootfs_enter_staged(struct fields request, struct error *err);
+/* What every container finds mounted below ROOT, with SHM_SIZE and PRIVILEGED, and `count` files to be placed. Returns ROOT's descriptor. */
+int spawn_rootfs_mount(struct fields request, size_t count, struct spawn_files *files, struct error *err);
+/* What the request alone brings: DEVICE, TMPFS, BIND, FILE. Sources of binds are those of the caller's root. */
+int spawn_rootfs_fill(int root, struct fields request, const struct spawn_files *files, struct error *err);
+/* Changes the root and closes it; then SYSCTL, READONLY and MASKED. */
+int spawn_rootfs_change(int root, struct fields request, struct error *err);
+/* READONLY_ROOT, the last. */
+int spawn_rootfs_finish(struct fields request, struct error *err);

@@ -92,6 +92,7 @@ export const Tag = {
   DOMAINNAME: 96,
   OOM_SCORE_ADJ: 97,
   INIT: 98,
+  FILE: 99,
 } as const;
 
 export type Tag = (typeof Tag)[keyof typeof Tag];
@@ -180,6 +181,14 @@ export class Fields {
       .filter((data) => data.length === 8)
       .map((data) => Number(data.readBigUInt64LE()));
   }
+}
+
+/** FILE: what the container finds at `destination`. */
+export function fileField(destination: string, content: Uint8Array): Buffer {
+  const path = Buffer.from(destination, 'utf8');
+  const length = Buffer.alloc(4);
+  length.writeUInt32LE(path.length);
+  return Buffer.concat([length, path, content]);
 }
 
 /** FD_OPEN: a file that the shim opens and hands on at descriptor `fd`. */

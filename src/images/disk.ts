@@ -3,21 +3,40 @@ import { existsSync, renameSync, statSync } from 'node:fs';
 import { mkdir, open, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AbodeError, notFound } from '../base/errors.ts';
+import { MKFS_EROFS_OPTIONS, mkfsErofsEnvironment } from '../base/erofs.ts';
 import { Exclusive } from '../base/exclusive.ts';
 import { syncDirectory } from '../base/files.ts';
-import { ProcessError, run, systemEnvironment } from '../base/process.ts';
+import { ProcessError, run } from '../base/process.ts';
 import type { ImageDisk, ImageRecord } from './api.ts';
 import type { StoreParts } from './load.ts';
 import { WorkDirectory } from './work-directory.ts';
 
-const UUID = '00000000-0000-0000-0000-000000000000';
-/** mkfs.erofs clamps file times to this and takes it as its own: so late that only the file system's own time is fixed. */
-const BUILD_TIME = String(Date.UTC(2100, 0, 1) / 1000);
 const DEADLINE_MS = 900_000;
 
-/** The mount lives in a namespace of its own and ends with the process, whatever ends that. Whiteouts are the overlay's to apply. */
-const SCRIPT =
-  'cd "$1" && mount -t overlay overlay -o "ro,redirect_dir=nofollow,metacopy=off,lowerdir=$2" merged && exec mkfs.erofs --quiet -U "$3" disk merged';
+/**
+ * The mount lives in a namespace of its own and ends with the process, whatever ends that. Whiteouts are the overlay's to apply. What
+ * every container has mounts on is added where it is missing, since a guest makes it much more slowly; a link of the image is not followed.
+ */
+const SCRIPT = `
+set -eC
+cd "$1"
+top=\${2%%:*}
+chown --reference="$top" upper
+chmod --reference="$top" upper
+mount -t overlay overlay -o "redirect_dir=nofollow,metacopy=off,index=off,xino=off,lowerdir=$2,upperdir=upper,workdir=work" merged
+cd merged
+missing() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
+for directory in dev proc sys etc; do if missing "$directory"; then mkdir -m 755 "$directory"; fi; done
+if [ -d etc ] && [ ! -L etc ]; then
+  touch -r etc ../etc.time
+  for file in etc/hostname etc/hosts etc/resolv.conf; do if missing "$file"; then : >"$file"; touch -d @0 "$file"; fi; done
+  touch -r ../etc.time etc
+fi
+touch -r "../$top" .
+cd ..
+shift 2
+exec mkfs.erofs "$@" disk merged
+`;
 
 export class DiskStore {
   readonly #parts: StoreParts;
@@ -62,15 +81,14 @@ export class DiskStore {
 }
 
 async function build(work: string, lower: readonly string[]): Promise<string> {
-  await mkdir(join(work, 'merged'));
-  await mkdir(join(work, 'empty'));
-  // Short names, since all of them together must fit in one page of mount options; an overlay without an upper needs two.
+  await Promise.all(['merged', 'upper', 'work', 'empty'].map((name) => mkdir(join(work, name))));
+  // Short names, since all of them together must fit in one page of mount options; an image may have no layer at all.
   await Promise.all(lower.map((path, index) => symlink(path, join(work, String(index)))));
   const names = [...lower.keys()].map(String).concat('empty').join(':');
   try {
-    await run('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', SCRIPT, 'sh', work, names, UUID], {
+    await run('unshare', ['--mount', '--propagation', 'private', 'sh', '-c', SCRIPT, 'sh', work, names, ...MKFS_EROFS_OPTIONS], {
       timeoutMs: DEADLINE_MS,
-      env: { ...systemEnvironment, SOURCE_DATE_EPOCH: BUILD_TIME },
+      env: mkfsErofsEnvironment,
     });
   } catch (error) {
     throw diskError(error);

@@ -185,7 +185,7 @@ export class LayerStore {
       ...readdirSync(paths.tmp).map((name) => join(paths.tmp, name)),
       ...namesBeside(paths.layers, chains),
       ...namesBeside(paths.tars, diffs),
-      ...namesBeside(paths.disks, new Set([...chains].map((hex) => `${hex}.erofs`))),
+      ...namesBeside(paths.disks, new Set([...chains].map((hex) => `${hex}.2.erofs`))),
     ]);
     this.collect();
   }

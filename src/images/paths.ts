@@ -35,6 +35,6 @@ export class ImagePaths {
   }
 
   disk(chain: string): string {
-    return join(this.disks, `${hexOf(chain)}.erofs`);
+    return join(this.disks, `${hexOf(chain)}.2.erofs`);
   }
 }

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { run } from '../../base/process.ts';
-import { DATA_DISK_BYTES, DataDisks, IMAGE_DISK_BYTES, padImageDisk } from './data-disk.ts';
+import { DATA_DISK_BYTES, DataDisks } from './data-disk.ts';
 import { dataExtents } from './system-calls.ts';
 
 const MIB = 1 << 20;
@@ -77,18 +77,4 @@ test('a failure to format is told, and tried anew the next time', options, async
   await mkdir(directory.path('later'));
   await disks.ensure(directory.path('a'));
   assert.equal((await stat(directory.path('a'))).size, DATA_DISK_BYTES);
-});
-
-test("an image's disk is extended by a hole to the nominal size, once; one that is too large is refused", options, async () => {
-  await using directory = await scratch();
-  await writeFile(directory.path('image'), 'erofs');
-  await padImageDisk(directory.path('image'));
-  await padImageDisk(directory.path('image'));
-  assert.equal((await stat(directory.path('image'))).size, IMAGE_DISK_BYTES);
-  assert.ok((await usedBytes(directory.path('image'))) < MIB);
-  await using file = await open(directory.path('image'), 'r');
-  assert.equal((await file.read(Buffer.alloc(5), 0, 5, 0)).buffer.toString(), 'erofs');
-  await writeFile(directory.path('large'), '');
-  await truncate(directory.path('large'), IMAGE_DISK_BYTES + 1);
-  await assert.rejects(padImageDisk(directory.path('large')), { code: 'invalid', message: /is larger than/ });
 });

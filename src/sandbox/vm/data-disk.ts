@@ -1,19 +1,10 @@
 /** The writable disk of a VM: a sparse file with an empty ext4, made once and copied by its few blocks of data. */
-import { open, rename, rm, stat, truncate } from 'node:fs/promises';
-import { AbodeError } from '../../base/errors.ts';
+import { open, rename, rm, truncate } from 'node:fs/promises';
 import { run } from '../../base/process.ts';
 import { dataExtents } from './system-calls.ts';
 
-/** Nominal sizes are fixed, since a template's devices have them; sparse files take only what is written. */
+/** Fixed, since a template's devices have it; sparse files take only what is written. */
 export const DATA_DISK_BYTES: number = 64 * 2 ** 30;
-export const IMAGE_DISK_BYTES: number = 256 * 2 ** 30;
-
-/** Extends an image's file to the nominal size that the template's device has; the extension is a hole. */
-export async function padImageDisk(path: string): Promise<void> {
-  const { size } = await stat(path);
-  if (size > IMAGE_DISK_BYTES) throw new AbodeError('invalid', `the image's disk ${path} is larger than ${String(IMAGE_DISK_BYTES)} bytes`);
-  if (size < IMAGE_DISK_BYTES) await truncate(path, IMAGE_DISK_BYTES);
-}
 
 interface Block {
   readonly offset: number;

@@ -47,10 +47,10 @@ test('what belongs to the container as a whole comes with its first process only
     limits: { ...containerSpec().limits, memory: 1 << 20, microCpus: 500_000, pids: 9 },
     domainname: 'example',
   });
-  const files = [{ source: '/f/hosts', destination: '/etc/hosts' }];
+  const files = [{ destination: '/etc/hosts', content: Buffer.from('127.0.0.1 localhost\n') }];
   const exec = Fields.parse(processFields(spec, spec.init, '/root').build());
   const init = Fields.parse(initFields(processFields(spec, spec.init, '/root'), spec, files).build());
-  const once = [Tag.MASKED, Tag.READONLY, Tag.BIND, Tag.TMPFS, Tag.SYSCTL, Tag.LIMIT_MEMORY, Tag.LIMIT_PIDS, Tag.HOSTNAME];
+  const once = [Tag.MASKED, Tag.READONLY, Tag.FILE, Tag.TMPFS, Tag.SYSCTL, Tag.LIMIT_MEMORY, Tag.LIMIT_PIDS, Tag.HOSTNAME];
   for (const tag of once) assert.deepEqual([exec.all(tag).length, init.all(tag).length], [0, 1], String(tag));
   assert.deepEqual([init.string(Tag.TMPFS), init.string(Tag.SYSCTL)], ['/t:size=1m', 'net.ipv4.ip_forward=1']);
   assert.deepEqual([init.number(Tag.LIMIT_MEMORY), init.number(Tag.LIMIT_CPU), init.number(Tag.LIMIT_PIDS)], [1 << 20, 500_000, 9]);

@@ -1,11 +1,11 @@
 /** START_PROCESS: a container's process on the agent's own quick path in a VM. */
-import { bindField, type FieldsBuilder, rlimitField, Tag } from '../../agent-client/fields.ts';
+import { fileField, type FieldsBuilder, rlimitField, Tag } from '../../agent-client/fields.ts';
 import { AbodeError } from '../../base/errors.ts';
 import { capabilityMask } from '../capabilities.ts';
 import { RLIMITS } from '../ceilings.ts';
 import { stdioFields } from '../process-fields.ts';
 import type { ContainerSpec, ProcessSpec, Security } from '../sandbox.ts';
-import { GUEST_CONTAINER } from './prepare.ts';
+import { GUEST_CONTAINER } from './guest-paths.ts';
 import { compileBpf } from '../seccomp/bpf.ts';
 import { defaultProfile } from '../seccomp/profile.ts';
 
@@ -13,8 +13,8 @@ import { defaultProfile } from '../seccomp/profile.ts';
 const ALL = (1n << 41n) - 1n;
 
 export interface GuestFile {
-  readonly source: string; // in the guest
   readonly destination: string;
+  readonly content: Buffer;
 }
 
 export function processFields(spec: ContainerSpec, process: ProcessSpec, root: string): FieldsBuilder {
@@ -50,8 +50,8 @@ export function initFields(fields: FieldsBuilder, spec: ContainerSpec, files: re
     .addAll(Tag.MASKED, security.maskedPaths)
     .addAll(Tag.READONLY, security.readonlyPaths)
     .addAll(
-      Tag.BIND,
-      files.map((file) => bindField(file.source, file.destination, false)),
+      Tag.FILE,
+      files.map(({ destination, content }) => fileField(destination, content)),
     )
     .addAll(
       Tag.TMPFS,
@@ -82,7 +82,7 @@ function seccompFilter({ seccomp, capabilities }: Security): Buffer | undefined 
 const filters = new Map<string, Buffer>();
 
 /** Compiled once for each set of capabilities. */
-function defaultFilter(capabilities: readonly string[]): Buffer {
+export function defaultFilter(capabilities: readonly string[]): Buffer {
   const key = capabilities.join();
   let filter = filters.get(key);
   if (filter === undefined) {

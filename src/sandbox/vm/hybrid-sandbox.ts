@@ -13,7 +13,7 @@ import { overlayOptions } from '../overlay.ts';
 import { stdioFields } from '../process-fields.ts';
 import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { classifyRuntimeError } from '../start-error.ts';
-import { GUEST_DATA } from './prepare.ts';
+import { GUEST_DATA } from './guest-paths.ts';
 import { GUEST_BRIDGE, type SharedVm, type SharedVms } from './shared-vms.ts';
 
 const REQUEST_MS = 120_000;

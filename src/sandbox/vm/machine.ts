@@ -97,8 +97,8 @@ export class Machine {
     ]);
   }
 
-  /** Makes a clone somebody: entropy, clock, names. Must be the first request to a guest. */
-  identify(hostname: string, machineId: string, reseed = true): Promise<Fields> {
+  /** Makes a clone somebody: entropy, clock, names; a container brings the host name itself. Must be the first request to a guest. */
+  identify(hostname: string | undefined, machineId: string, reseed = true): Promise<Fields> {
     const fields = new FieldsBuilder()
       .add(Tag.ENTROPY, reseed ? randomBytes(64) : undefined)
       .add(Tag.TIME, BigInt(Date.now()) * 1_000_000n)

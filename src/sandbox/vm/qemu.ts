@@ -14,6 +14,10 @@ export type Accelerator = 'kvm' | 'tcg';
 const TCG_CPU = 'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+lahf-lm,+rdrand,+rdseed';
 /** An emulated processor does not speculate, so there is nothing to mitigate. */
 const TCG_KERNEL = ' mitigations=off tsc=reliable';
+/** What no container of a VM sees or asks for: pressure figures, profiles of LSMs that nobody loads, an audit log that nobody reads. */
+const LEAN_KERNEL = 'psi=0 lsm=landlock,yama audit=0';
+/** Of a VM for one container: the VM itself bounds what the kernel keeps for it, so that is not counted against the container once more. */
+const OWN_KERNEL = ' cgroup.memory=nokmem';
 
 /** What a template stands for; its clones have the same. */
 export interface MachineType {
@@ -183,7 +187,7 @@ function originArguments(plan: MachinePlan): string[] {
     ...['-initrd', `/proc/self/fd/${String(Fd.initramfs)}`],
     ...[
       '-append',
-      `console=ttyS0 quiet panic=-1 reboot=t no_timer_check random.trust_cpu=on rdinit=/init${type.accelerator === 'tcg' ? TCG_KERNEL : ''}`,
+      `console=ttyS0 quiet panic=-1 reboot=t no_timer_check random.trust_cpu=on rdinit=/init ${LEAN_KERNEL}${type.imageSlots > 1 ? '' : OWN_KERNEL}${type.accelerator === 'tcg' ? TCG_KERNEL : ''}`,
     ],
   ];
 }

@@ -9,9 +9,9 @@ import { readFileIfThere, writeFileAtomic } from '../../base/files.ts';
 import { removeCgroup } from '../cgroup.ts';
 import { privateMemory } from '../process-memory.ts';
 import { endShim, Shim } from '../shim.ts';
-import { padImageDisk } from './data-disk.ts';
+import { padImageDisk } from './image-disk.ts';
 import { Machine } from './machine.ts';
-import { GUEST_DATA } from './prepare.ts';
+import { GUEST_DATA } from './guest-paths.ts';
 import type { Shape } from './shape.ts';
 import type { VmHost } from './vm-host.ts';
 import { machineId } from './vm-sandbox.ts';
@@ -254,7 +254,7 @@ export class SharedVms {
     await Promise.all([
       machine.guest(START_MS),
       machine.identify(record.name, machineId(record.id)),
-      machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true }),
+      machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true, data: 'noinit_itable' }),
       machine.request(FrameType.NET_BRIDGE, bridge, 0, START_MS),
     ]);
   }

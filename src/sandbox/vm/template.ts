@@ -3,7 +3,7 @@
  * template is known by a hash of all that went into it, so that a change of any of it makes another one.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { closeSync, constants } from 'node:fs';
 import { type Static, Type } from 'typebox';
@@ -15,8 +15,9 @@ import { readFileIfThere, writeFileAtomic } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import { run } from '../../base/process.ts';
 import { Shim } from '../shim.ts';
-import { DataDisks, IMAGE_DISK_BYTES } from './data-disk.ts';
-import { GUEST_DATA, prepareFields } from './prepare.ts';
+import { DataDisks } from './data-disk.ts';
+import { writePlaceholder } from './image-disk.ts';
+import { mountData, prepareContainer, prepareFields } from './prepare.ts';
 import type { GuestFiles } from './guest-files.ts';
 import { Machine } from './machine.ts';
 import { IGNORE_SHARED, type MachinePlan, type MachineType, QEMU, vmStartFields } from './qemu.ts';
@@ -151,7 +152,7 @@ export class Templates {
     const { agentPath, runDir, guest, uid, groups } = this.#options;
     const data = join(work, 'data');
     const image = join(work, 'placeholder-image');
-    await Promise.all([this.#options.disks.ensure(data), sparse(image, IMAGE_DISK_BYTES)]);
+    await Promise.all([this.#options.disks.ensure(data), writePlaceholder(image)]);
     const shimDir = join(runDir, 't', key.slice(0, 16));
     const shim = await Shim.spawn(agentPath, shimDir, { ephemeral: true });
     const machine = new Machine(shim);
@@ -222,15 +223,11 @@ export class Templates {
 
 /** The writable disk is mounted and one container half made, so that clones need not (docs/decisions/0007). */
 async function prepare(machine: Machine, network: boolean): Promise<void> {
-  const directory = (name: string, mode: number): FieldsBuilder =>
-    new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${name}`).add(Tag.MODE, mode);
   await Promise.all([
-    machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true }),
-    machine.request(FrameType.MKDIR, directory('upper', 0o755)),
-    machine.request(FrameType.MKDIR, directory('work', 0o700)),
+    ...mountData(machine),
     // Up already, without an address: a clone only names it.
     ...(network ? [machine.request(FrameType.NET_CONFIGURE, new FieldsBuilder().add(Tag.IFNAME, 'eth0'))] : []),
-    machine.request(FrameType.PREPARE, prepareFields()),
+    ...prepareContainer(machine),
   ]);
 }
 
@@ -274,12 +271,6 @@ export function qemuVersion(): Promise<string> {
     ([{ stdout }, file]) => `${stdout.split('\n')[0] ?? ''} ${String(file.size)} ${String(file.mtimeMs)}`,
   );
   return version;
-}
-
-async function sparse(path: string, bytes: number): Promise<void> {
-  const file = await open(path, 'w', 0o600);
-  await file.truncate(bytes);
-  await file.close();
 }
 
 async function hashFile(path: string): Promise<string> {

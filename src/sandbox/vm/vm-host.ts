@@ -1,13 +1,14 @@
 /** What all VMs of a daemon have in common: the guest, acceleration, templates, disks, users. */
 import { createHash } from 'node:crypto';
-import { mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { exists } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import { createCgroup } from '../cgroup.ts';
 import { type Acceleration, kvmGroups, probeAccelerator } from './accelerator.ts';
-import { DataDisks, padImageDisk } from './data-disk.ts';
+import { DataDisks } from './data-disk.ts';
 import { type GuestFiles, readGuestFiles } from './guest-files.ts';
+import { writePlaceholder } from './image-disk.ts';
 import type { Machine } from './machine.ts';
 import type { MachineType, Origin, Tap } from './qemu.ts';
 import { QEMU_OVERHEAD, type Shape } from './shape.ts';
@@ -161,7 +162,12 @@ export class VmHost {
     await machine.guest(WARM_UP_MS);
     const image = await this.#warmUpImage();
     await ensureWarmUpImage(image, this.options.agentPath);
-    await warmUp(machine, image, kind.network, join(places.runDir, 'warm-up.exit'));
+    await warmUp(machine, {
+      image,
+      placeholder: this.placeholderImage,
+      network: kind.network,
+      exitPath: join(places.runDir, 'warm-up.exit'),
+    });
   }
 
   async #warmUpImage(): Promise<string> {
@@ -233,8 +239,7 @@ export class VmHost {
   async #probe(): Promise<Acceleration> {
     const { root, agentPath, log } = this.options;
     await mkdir(join(root, 'templates'), { recursive: true, mode: 0o700 });
-    await (await open(this.placeholderImage, 'a', 0o600)).close();
-    await padImageDisk(this.placeholderImage);
+    await writePlaceholder(this.placeholderImage);
     const found = await probeAccelerator({
       guest: await this.#guestFiles(),
       agentPath,

@@ -15,19 +15,16 @@ import { Shim } from '../shim.ts';
 import { StartError } from '../start-error.ts';
 import { type GuestFile, initFields, processFields } from './guest-process.ts';
 import { Machine } from './machine.ts';
-import { overlayOptions } from '../overlay.ts';
+import { mountData, mountRoot } from './prepare.ts';
 import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
-import { padImageDisk } from './data-disk.ts';
-import { GUEST_DATA, GUEST_IMAGE, GUEST_ROOT } from './prepare.ts';
+import { GUEST_ROOT } from './guest-paths.ts';
+import { padImageDisk } from './image-disk.ts';
 import { CGROUP_FILE, type PooledMachine } from './pool.ts';
 import type { VmHost } from './vm-host.ts';
 
 /** A cold boot under software emulation on a busy machine. */
 const START_MS = 120_000;
 const STOP_MS = 10_000;
-
-/** Paths inside the guest. */
-const FILES = '/run/abode/files';
 
 export class VmSandbox implements Sandbox {
   readonly #host: VmHost;
@@ -69,14 +66,14 @@ export class VmSandbox implements Sandbox {
     const { init, network, limits } = this.#spec;
     this.#machine.shim.expectExit(init.proc, init.exitPath);
     const [image] = await Promise.all([this.#spec.disk(), mkdir(this.#spec.rootDir, { recursive: true })]);
-    await padImageDisk(image.path);
-    if (this.#pooled === undefined) return this.#startInit(await this.#launch(image.path, network, limits.microCpus));
+    const replaces = await padImageDisk(image.path);
+    if (this.#pooled === undefined) return this.#startInit(await this.#launch(image.path, replaces, network, limits.microCpus));
     // What is asked of the guest waits in its port until it goes on.
     const [pid] = await Promise.all([this.#startInit(true), ...this.#wake(this.#pooled, image.path, network)]);
     return pid;
   }
 
-  async #launch(image: string, network: NetworkPlan | undefined, microCpus: number): Promise<boolean> {
+  async #launch(image: string, replaces: boolean, network: NetworkPlan | undefined, microCpus: number): Promise<boolean> {
     const { id, rootDir, runDir, limits } = this.#spec;
     const { prepared } = await this.#host.launch(this.#machine, {
       name: `abode-${id.slice(0, 12)}`,
@@ -90,7 +87,7 @@ export class VmSandbox implements Sandbox {
       cgroup: cgroupName(id),
       microCpus,
       paused: false,
-      prepared: true,
+      prepared: replaces,
     });
     return prepared;
   }
@@ -167,38 +164,20 @@ export class VmSandbox implements Sandbox {
 
   async #startInit(prepared: boolean): Promise<number> {
     const { init } = this.#spec;
-    const { files, requests } = await this.#writeFiles();
+    const files = await Promise.all(
+      this.#spec.files.map(async ({ source, destination }): Promise<GuestFile> => ({ destination, content: await readFile(source) })),
+    );
     const steps = [
       this.#machine.guest(START_MS),
-      this.#machine.identify(this.#spec.hostname, machineId(this.#spec.id)),
+      this.#machine.identify(undefined, machineId(this.#spec.id)),
       ...this.#configureNetwork(),
-      this.#machine.mount({ source: '/dev/vdb', target: GUEST_IMAGE, type: 'erofs', readonly: true }),
-      ...(prepared ? [] : this.#prepareDisk()),
-      this.#machine.mount({
-        source: 'overlay',
-        target: GUEST_ROOT,
-        type: 'overlay',
-        noatime: true,
-        data: overlayOptions([GUEST_IMAGE], `${GUEST_DATA}/upper`, `${GUEST_DATA}/work`),
-      }),
-      ...requests.map((fields) => this.#machine.request(FrameType.WRITE_FILE, fields, 0, START_MS)),
+      ...(prepared ? [] : [...mountData(this.#machine), ...mountRoot(this.#machine)]),
       this.#start(init, initFields(processFields(this.#spec, init, GUEST_ROOT), this.#spec, files), 'create'),
     ];
     const results = await Promise.allSettled(steps);
     // The first that failed is the cause of those after it.
     for (const result of results) if (result.status === 'rejected') throw result.reason;
     return this.#machine.shim.sandboxPid();
-  }
-
-  /** What a template does ahead for a disk that is empty. */
-  #prepareDisk(): Array<Promise<unknown>> {
-    const directory = (name: string, mode: number): FieldsBuilder =>
-      new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${name}`).add(Tag.MODE, mode);
-    return [
-      this.#machine.mount({ source: '/dev/vda', target: GUEST_DATA, type: 'ext4', noatime: true }),
-      this.#machine.request(FrameType.MKDIR, directory('upper', 0o755), 0, START_MS),
-      this.#machine.request(FrameType.MKDIR, directory('work', 0o700), 0, START_MS),
-    ];
   }
 
   #configureNetwork(): Array<Promise<unknown>> {
@@ -211,15 +190,6 @@ export class VmSandbox implements Sandbox {
       .addAll(Tag.GATEWAY, network.gateways)
       .add(Tag.MTU, network.mtu);
     return [this.#machine.request(FrameType.NET_CONFIGURE, fields, 0, START_MS)];
-  }
-
-  async #writeFiles(): Promise<{ files: GuestFile[]; requests: FieldsBuilder[] }> {
-    const contents = await Promise.all(this.#spec.files.map((file) => readFile(file.source)));
-    const files = this.#spec.files.map((file, index) => ({ source: `${FILES}/${String(index)}`, destination: file.destination }));
-    const requests = files.map((file, index) =>
-      new FieldsBuilder().add(Tag.PATH, file.source).add(Tag.MODE, 0o644).add(Tag.CONTENT, contents[index]),
-    );
-    return { files, requests };
   }
 
   async #start(process: ProcessSpec, fields: FieldsBuilder, during: 'create' | 'exec'): Promise<number> {
@@ -235,7 +205,7 @@ export class VmSandbox implements Sandbox {
 /** A machine that waits, for a container that starts for the first time and so has no disk yet. */
 async function takeFromPool(host: VmHost, spec: ContainerSpec): Promise<PooledMachine | undefined> {
   const dataDisk = join(spec.rootDir, 'data.img');
-  if (host.pool.size === 0 || (await exists(dataDisk))) return undefined;
+  if (host.pool.size === 0 || (await exists(dataDisk)) || !(await padImageDisk((await spec.disk()).path))) return undefined;
   await mkdir(spec.rootDir, { recursive: true });
   return host.pool.take(
     { shape: chooseShape(spec.limits.memory, spec.limits.microCpus), network: spec.network !== undefined },

@@ -6,37 +6,40 @@ import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promise
 import { join } from 'node:path';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
+import { MKFS_EROFS_OPTIONS, mkfsErofsEnvironment } from '../../base/erofs.ts';
 import { exists } from '../../base/files.ts';
 import { run } from '../../base/process.ts';
 import { resolveCapabilities } from '../capabilities.ts';
 import { MASKED_PATHS, READONLY_PATHS, SHM_BYTES } from '../defaults.ts';
-import { overlayOptions } from '../overlay.ts';
 import type { ContainerSpec, ProcessSpec } from '../sandbox.ts';
-import { padImageDisk } from './data-disk.ts';
+import { GUEST_IMAGE, GUEST_ROOT } from './guest-paths.ts';
 import { initFields, processFields } from './guest-process.ts';
+import { padImageDisk } from './image-disk.ts';
 import type { Machine } from './machine.ts';
-import { GUEST_DATA, GUEST_IMAGE, GUEST_ROOT, prepareFields } from './prepare.ts';
+import { prepareContainer } from './prepare.ts';
 
 /** No process of a container ever has this number. */
 const PROC = 0xffff_fff0;
 /** Documentation addresses (RFC 5737): the card is on no bridge. */
 const NETWORK = { address: '192.0.2.2/24', gateway: '192.0.2.1', mac: '024200000002' };
 const MNT_DETACH = 2;
+/** As many as the engine gives to a container. */
+const FILES = ['/etc/hostname', '/etc/hosts', '/etc/resolv.conf'].map((destination) => ({ destination, content: Buffer.from('\n') }));
 
-export async function warmUp(machine: Machine, image: string, network: boolean, exitPath: string): Promise<void> {
+export interface WarmUp {
+  readonly image: string;
+  /** The image of the template, which the machine has again in the end. */
+  readonly placeholder: string;
+  readonly network: boolean;
+  readonly exitPath: string;
+}
+
+export async function warmUp(machine: Machine, { image, placeholder, network, exitPath }: WarmUp): Promise<void> {
   machine.shim.expectExit(PROC, exitPath);
   await machine.swapImage(0, image);
   await Promise.all([
     machine.identify('abode', '0'.repeat(32)),
     ...(network ? [configureNetwork(machine)] : []),
-    machine.mount({ source: '/dev/vdb', target: GUEST_IMAGE, type: 'erofs', readonly: true }),
-    machine.mount({
-      source: 'overlay',
-      target: GUEST_ROOT,
-      type: 'overlay',
-      noatime: true,
-      data: overlayOptions([GUEST_IMAGE], `${GUEST_DATA}/upper`, `${GUEST_DATA}/work`),
-    }),
     machine.request(FrameType.START_PROCESS, startFields(exitPath), PROC),
   ]);
   await machine.shim.exit(PROC);
@@ -44,8 +47,9 @@ export async function warmUp(machine: Machine, image: string, network: boolean, 
     machine.request(FrameType.RELEASE, undefined, PROC),
     machine.request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, GUEST_ROOT).add(Tag.FLAGS, MNT_DETACH)),
     machine.request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, GUEST_IMAGE).add(Tag.FLAGS, 0)),
-    machine.request(FrameType.PREPARE, prepareFields()),
   ]);
+  await machine.swapImage(0, placeholder);
+  await Promise.all(prepareContainer(machine));
   await machine.qmp('stop');
 }
 
@@ -105,7 +109,7 @@ function startFields(exitPath: string): FieldsBuilder {
     runInit: false,
     oomScoreAdj: 0,
   };
-  return initFields(processFields(spec, init, GUEST_ROOT), spec, []);
+  return initFields(processFields(spec, init, GUEST_ROOT), spec, FILES);
 }
 
 /** A root filesystem with the agent alone, made once at `path`: a program that ends at once. */
@@ -118,7 +122,8 @@ export async function ensureWarmUpImage(path: string, agentPath: string): Promis
     await copyFile(agentPath, join(root, 'bin', 'agent'));
     await writeFile(join(root, 'etc', 'passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
     await writeFile(join(root, 'etc', 'group'), 'root:x:0:\n');
-    await run('mkfs.erofs', [join(work, 'image'), root]);
+    for (const { destination } of FILES) await writeFile(join(root, destination), '');
+    await run('mkfs.erofs', [...MKFS_EROFS_OPTIONS, join(work, 'image'), root], { env: mkfsErofsEnvironment });
     await padImageDisk(join(work, 'image'));
     await rename(join(work, 'image'), path);
   } finally {
