@@ -54,6 +54,8 @@ static void send_exit(struct proc *proc)
 	/* After the news: a guest with one container is about to be switched off. */
 	if (proc->held_namespace >= 0)
 		(void)close(STEAL_FD(proc->held_namespace));
+	if (proc->init)
+		spawn_end_helper();
 	if (proc->init && proc->container)
 		spawn_cleanup(proc->container);
 	runtime_cleanup(proc);
@@ -114,7 +116,7 @@ static void start_process(const struct frame *request)
 	proc_run(proc, pid, STEAL_FD(set.in), STEAL_FD(set.out), STEAL_FD(set.err));
 	stdio_close(&set);
 	if (proc->init)
-		proc->held_namespace = spawn_mount_namespace(pid);
+		proc->held_namespace = spawn_hold_namespace(pid);
 }
 
 static struct timer power_off_timer;

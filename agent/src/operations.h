@@ -28,8 +28,10 @@ struct spawn_stdio {
 pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join_pid, struct error *err);
 /* spawn.c: PREPARE, one container's namespaces and standard mounts ahead of its START_PROCESS. */
 int spawn_prepare(struct fields request, struct error *err);
-/* A descriptor of the mount namespace of an init that was just started. */
-int spawn_mount_namespace(pid_t pid);
+/* A descriptor that keeps the mount namespace of an init that was just started; -1 where the helper of what was prepared does. */
+int spawn_hold_namespace(pid_t pid);
+/* Ends the helper, with it the namespaces of an init that ended. */
+void spawn_end_helper(void);
 /* What is left to do after a container's init ended: kill what is in its cgroup, and remove that. */
 void spawn_cleanup(const char *container);
 /* Signals every process of the container (SIGNAL with ALL). */

@@ -27,30 +27,32 @@ enum { PREPARED_FILES = 3 };
 
 enum { REQUEST_MAX = FRAME_MAX_PAYLOAD };
 
+enum { FDS_MAX = 2 * PREPARED_FILES };
+
 /*
- * The init has everything but what its request alone brings: its filter and bounding set keep it from mounting by then, so a helper
- * that was left inside its namespaces does that, and ends before the init executes anything.
+ * The init has everything but what its request alone brings: its filter and bounding set keep it from mounting by then. A helper does
+ * that, inside its mount, UTS and IPC namespaces but not among its processes, and stays there: their taking down waits until it ends.
  */
 static struct {
-	pid_t pid;
+	pid_t pid, helper_pid;
 	int init, helper, reports; /* where START_PROCESS is passed on, and where both tell how it went */
-	int mount_namespace;
 	uint8_t *fields;
 	size_t size;
-} prepared = {.init = -1, .helper = -1, .reports = -1, .mount_namespace = -1};
+} prepared = {.init = -1, .helper = -1, .reports = -1};
 
-/* A message with up to three descriptors; those that did not come are -1. */
-static ssize_t receive(int socket, void *data, size_t capacity, int fds[3])
+/* A message with descriptors; those that did not come are -1. */
+static ssize_t receive(int socket, void *data, size_t capacity, int fds[FDS_MAX])
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int) * 3)];
+		char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)];
 		struct cmsghdr align;
 	} control;
 	struct iovec iov = {.iov_base = data, .iov_len = capacity};
 	struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
 	ssize_t size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
 	struct cmsghdr *head = size > 0 ? CMSG_FIRSTHDR(&message) : NULL;
-	fds[0] = fds[1] = fds[2] = -1;
+	for (size_t i = 0; i < FDS_MAX; i++)
+		fds[i] = -1;
 	if (head && head->cmsg_type == SCM_RIGHTS)
 		memcpy(fds, CMSG_DATA(head), head->cmsg_len - CMSG_LEN(0));
 	return size;
@@ -59,7 +61,7 @@ static ssize_t receive(int socket, void *data, size_t capacity, int fds[3])
 static int send_with(int socket, const void *data, size_t size, const int *fds, size_t count)
 {
 	union {
-		char bytes[CMSG_SPACE(sizeof(int) * 3)];
+		char bytes[CMSG_SPACE(sizeof(int) * FDS_MAX)];
 		struct cmsghdr align;
 	} control = {0};
 	struct iovec iov = {.iov_base = (void *)data, .iov_len = size};
@@ -76,7 +78,7 @@ static int send_with(int socket, const void *data, size_t size, const int *fds, 
 	return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-static struct fields receive_request(int socket, int fds[3])
+static struct fields receive_request(int socket, int fds[FDS_MAX])
 {
 	static uint8_t payload[REQUEST_MAX];
 	ssize_t size = receive(socket, payload, sizeof payload, fds);
@@ -87,71 +89,88 @@ static struct fields receive_request(int socket, int fds[3])
 
 static bool wants_terminal(struct fields request) { return fields_number(request, TAG_STDIO, 0) & 1; }
 
-static _Noreturn void run_helper(int requests, int done, const struct spawn_files *files)
+/* The agent's own descriptors are not for a process that stays. */
+static void close_all_but(const int *kept, size_t count)
+{
+	for (int fd = 3; fd < 256; fd++) {
+		size_t i = 0;
+		while (i < count && kept[i] != fd)
+			i++;
+		if (i == count)
+			(void)close(fd);
+	}
+}
+
+static _Noreturn void run_helper(pid_t init, int requests, int done, const struct spawn_files *files)
 {
 	struct error err;
-	int fds[3], master = -1;
+	int fds[FDS_MAX], master = -1;
+	int target = (int)syscall(SYS_pidfd_open, init, 0);
+	if (target < 0 || setns(target, CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC) < 0)
+		_exit(1);
 	struct fields request = receive_request(requests, fds);
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	child_adjust_oom_score(request, "/proc/1/oom_score_adj");
 	child_name_host(request);
-	if (root < 0 || spawn_set_limits(request, 1, &err) < 0 || spawn_rootfs_fill(root, request, files, &err) < 0 || spawn_rootfs_finish(request, &err) < 0)
+	if (root < 0 || spawn_set_limits(request, init, &err) < 0 || spawn_rootfs_fill(root, request, files, &err) < 0 || spawn_rootfs_finish(request, &err) < 0)
 		report_failure(&err);
 	if (wants_terminal(request)) {
 		master = spawn_terminal_open(request, 1, &err);
 		if (master < 0)
 			report_failure(&err);
 		report_master(master);
+		(void)close(master);
 	}
 	const int slave = STDIN_FILENO;
 	(void)send_with(done, "", 1, &slave, master >= 0);
-	_exit(0);
+	report_end();
+	for (int fd = 0; fd < 3; fd++)
+		(void)close(fd);
+	for (;;)
+		(void)pause();
 }
 
-static _Noreturn void run_init(int requests, int done, pid_t helper)
+static _Noreturn void run_init(int requests, int done)
 {
-	int fds[3], slave[3];
+	int fds[FDS_MAX], slave[FDS_MAX];
 	char byte;
 	struct fields request = receive_request(requests, fds);
 	child_take_stdio((struct spawn_stdio){.in = fds[0], .out = fds[1], .err = fds[2], .terminal = wants_terminal(request)});
 	/* Nothing comes from a helper that failed, but it has told why. */
 	if (receive(done, &byte, 1, slave) != 1)
 		_exit(1);
-	(void)waitpid(helper, NULL, 0);
 	child_become_prepared(request, slave[0]);
 }
 
-static _Noreturn void prepare(struct fields request, int requests, int helper_requests)
+static _Noreturn void prepare_init(struct fields request, int requests, int done)
 {
 	struct error err;
 	struct spawn_files files;
-	int done[2];
+	int fds[FDS_MAX];
 	if (spawn_cgroup_join(PREPARED_CONTAINER, &err) < 0)
 		report_failure(&err);
-	if (unshare(CLONE_NEWCGROUP) < 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, done) < 0) {
+	if (unshare(CLONE_NEWCGROUP) < 0) {
 		fail(&err, "start", errno, "preparing a container");
 		report_failure(&err);
 	}
 	int root = spawn_rootfs_mount(request, PREPARED_FILES, &files, &err);
 	if (root < 0 || spawn_rootfs_change(root, request, &err) < 0)
 		report_failure(&err);
-	pid_t helper = fork();
-	if (helper == 0) {
-		(void)close(requests);
-		(void)close(done[0]);
-		run_helper(helper_requests, done[1], &files);
-	}
-	(void)close(helper_requests);
-	(void)close(done[1]);
 	child_begin_session();
-	if (helper < 0 || spawn_restrict(request, &err) < 0 || write(requests, "", 1) != 1)
+	if (spawn_restrict(request, &err) < 0)
 		report_failure(&err);
-	run_init(requests, done[0], helper);
+	memcpy(fds, files.content, PREPARED_FILES * sizeof *fds);
+	memcpy(fds + PREPARED_FILES, files.mount, PREPARED_FILES * sizeof *fds);
+	if (send_with(requests, "", 1, fds, FDS_MAX) < 0)
+		_exit(1);
+	for (size_t i = 0; i < FDS_MAX; i++)
+		(void)close(fds[i]);
+	run_init(requests, done);
 }
 
 static void forget_prepared(void)
 {
-	for (int *fd = &prepared.init; fd <= &prepared.mount_namespace; fd++) {
+	for (int *fd = &prepared.init; fd <= &prepared.reports; fd++) {
 		if (*fd >= 0)
 			(void)close(*fd);
 		*fd = -1;
@@ -161,8 +180,16 @@ static void forget_prepared(void)
 	prepared.pid = 0;
 }
 
+void spawn_end_helper(void)
+{
+	if (prepared.helper_pid > 0 && kill(prepared.helper_pid, SIGKILL) == 0)
+		(void)waitpid(prepared.helper_pid, NULL, 0);
+	prepared.helper_pid = 0;
+}
+
 static void end_prepared(void)
 {
+	spawn_end_helper();
 	(void)kill(prepared.pid, SIGKILL);
 	(void)waitpid(prepared.pid, NULL, 0);
 	forget_prepared();
@@ -178,49 +205,69 @@ static int request_pair(int pair[2])
 	return 0;
 }
 
-static int open_mount_namespace(pid_t pid)
+static int open_pairs(int init[2], int helper[2], int done[2], int reports[2], struct error *err)
 {
-	char path[64];
-	(void)snprintf(path, sizeof path, "/proc/%d/ns/mnt", pid);
-	return open(path, O_RDONLY | O_CLOEXEC);
+	if (request_pair(init) < 0 || request_pair(helper) < 0 || request_pair(done) < 0)
+		return fail(err, "system", errno, "preparing a container");
+	return report_open(reports, err);
+}
+
+/* The init is inside its namespaces, and gives the descriptors of the files that the helper fills. */
+static pid_t fork_helper(pid_t init, const int pair[2], const int done[2], struct error *err)
+{
+	uint8_t byte;
+	int fds[FDS_MAX], unused = -1;
+	pid_t inner = 0;
+	if (receive(prepared.init, &byte, 1, fds) != 1) {
+		report_end();
+		return report_take(prepared.reports, &inner, &unused, err) < 0 ? -1 : fail(err, "start", 0, "preparing a container");
+	}
+	struct spawn_files files = {.count = PREPARED_FILES};
+	memcpy(files.content, fds, PREPARED_FILES * sizeof *fds);
+	memcpy(files.mount, fds + PREPARED_FILES, PREPARED_FILES * sizeof *fds);
+	pid_t pid = fork();
+	if (pid == 0) {
+		int kept[FDS_MAX + 3] = {pair[1], done[1], report_descriptor()};
+		memcpy(kept + 3, fds, sizeof fds);
+		close_all_but(kept, sizeof kept / sizeof *kept);
+		run_helper(init, pair[1], done[1], &files);
+	}
+	for (size_t i = 0; i < FDS_MAX; i++)
+		(void)close(fds[i]);
+	return pid < 0 ? fail(err, "start", errno, "preparing a container") : pid;
 }
 
 int spawn_prepare(struct fields request, struct error *err)
 {
-	int init[2], helper[2], reports[2], unused = -1;
+	int init[2], helper[2], done[2], reports[2];
 	struct fields none = {NULL, 0};
 	if (prepared.pid)
 		return fail(err, "invalid", 0, "a container is prepared already");
-	if (spawn_cgroup_create(PREPARED_CONTAINER, none, err) < 0)
+	spawn_end_helper();
+	if (spawn_cgroup_create(PREPARED_CONTAINER, none, err) < 0 || open_pairs(init, helper, done, reports, err) < 0)
 		return -1;
-	if (request_pair(init) < 0 || request_pair(helper) < 0 || report_open(reports, err) < 0)
-		return fail(err, "system", errno, "preparing a container");
+	report_from(reports[1]);
 	pid_t pid = (pid_t)syscall(SYS_clone, INIT_NAMESPACES | SIGCHLD, 0, 0, 0, 0);
 	if (pid == 0) {
-		report_from(reports[1]);
 		(void)close(init[0]);
 		(void)close(helper[0]);
-		prepare(request, init[1], helper[1]);
+		(void)close(done[1]);
+		prepare_init(request, init[1], done[0]);
 	}
-	int saved = errno;
 	(void)close(init[1]);
-	(void)close(helper[1]);
-	(void)close(reports[1]);
 	prepared.pid = pid;
 	prepared.init = init[0];
 	prepared.helper = helper[0];
 	prepared.reports = reports[0];
-	uint8_t ready;
-	if (pid < 0 || read(init[0], &ready, 1) != 1) {
-		pid_t inner = 0;
-		if (pid < 0 || report_take(reports[0], &inner, &unused, err) == 0)
-			(void)fail(err, "start", saved, "preparing a container");
-		if (pid > 0)
-			(void)waitpid(pid, NULL, 0);
-		forget_prepared();
+	prepared.helper_pid = pid < 0 ? fail(err, "start", errno, "preparing a container") : fork_helper(pid, helper, done, err);
+	(void)close(helper[1]);
+	(void)close(done[0]);
+	(void)close(done[1]);
+	report_end();
+	if (prepared.helper_pid < 0) {
+		end_prepared();
 		return -1;
 	}
-	prepared.mount_namespace = open_mount_namespace(pid);
 	prepared.fields = malloc(request.size + 1);
 	prepared.size = request.size;
 	if (prepared.fields)
@@ -252,7 +299,7 @@ static bool prepared_fits(struct fields request, const char *container)
 
 static int pass_on(struct fields request, struct spawn_stdio stdio, struct error *err)
 {
-	int fds[3] = {stdio.in, stdio.out, stdio.err};
+	const int fds[] = {stdio.in, stdio.out, stdio.err};
 	if (send_with(prepared.helper, request.data, request.size, NULL, 0) < 0 || send_with(prepared.init, request.data, request.size, fds, stdio.terminal ? 0 : 3) < 0)
 		return fail(err, "start", errno, "passing the request on");
 	return 0;
@@ -271,16 +318,15 @@ pid_t spawn_use_prepared(struct fields request, struct spawn_stdio stdio, const 
 		end_prepared();
 		return -1;
 	}
-	prepared.pid = 0;
+	forget_prepared();
 	return pid;
 }
 
-int spawn_mount_namespace(pid_t pid)
+int spawn_hold_namespace(pid_t pid)
 {
-	if (prepared.mount_namespace < 0)
-		return open_mount_namespace(pid);
-	int taken = prepared.mount_namespace;
-	prepared.mount_namespace = -1;
-	forget_prepared();
-	return taken;
+	char path[64];
+	if (prepared.helper_pid > 0)
+		return -1;
+	(void)snprintf(path, sizeof path, "/proc/%d/ns/mnt", pid);
+	return open(path, O_RDONLY | O_CLOEXEC);
 }

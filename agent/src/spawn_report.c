@@ -53,7 +53,13 @@ int report_open(int ends[2], struct error *err)
 }
 
 void report_from(int fd) { report_socket = fd; }
-void report_end(void) { (void)close(report_socket); }
+int report_descriptor(void) { return report_socket; }
+void report_end(void)
+{
+	if (report_socket >= 0)
+		(void)close(report_socket);
+	report_socket = -1;
+}
 
 void report_master(int master)
 {

@@ -6,6 +6,7 @@
 /* Makes the two ends; the child gives its own to report_from. */
 int report_open(int ends[2], struct error *err);
 void report_from(int socket);
+int report_descriptor(void);
 /* In the process that stays as an init: the parent must not wait for its end. */
 void report_end(void);
 /* The terminal's master goes to the parent. */

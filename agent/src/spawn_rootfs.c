@@ -17,12 +17,11 @@ enum { NODEV_ETC = MS_NOSUID | MS_NOEXEC | MS_NODEV };
 
 static void fd_path(char text[40], int fd) { (void)snprintf(text, 40, "/proc/self/fd/%d", fd); }
 
-static int mount_in(int root, const char *path, const char *source, const char *type, unsigned long flags, const char *data, int is_directory, struct error *err)
+static int mount_in(int root, const char *path, const char *source, const char *type, unsigned long flags, const char *data, struct error *err)
 {
-	char target[40];
-	cleanup_close int fd = path_mount_point(root, path, is_directory);
-	fd_path(target, fd);
-	if (fd < 0 || mount(source, target, type, flags, data) < 0)
+	cleanup_close int fd = path_mount_point(root, path, 1);
+	/* By the working directory: who is not among the container's processes has no /proc/self in it. */
+	if (fd < 0 || fchdir(fd) < 0 || mount(source, ".", type, flags, data) < 0)
 		return fail(err, "start", errno, "mount %s", path);
 	return 0;
 }
@@ -56,13 +55,13 @@ static int standard_mounts(int root, struct fields request, struct error *err)
 	unsigned long access = privileged ? 0 : MS_RDONLY;
 	char shm[64];
 	(void)snprintf(shm, sizeof shm, "mode=1777,size=%llu", (unsigned long long)fields_number(request, TAG_SHM_SIZE, 67108864));
-	if (mount_in(root, "/proc", "proc", "proc", NODEV_ETC, NULL, 1, err) < 0 ||
-	    (privileged ? mount_in(root, "/dev", "devtmpfs", "devtmpfs", MS_NOSUID, NULL, 1, err) : mount_in(root, "/dev", "tmpfs", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k", 1, err)) < 0 ||
-	    mount_in(root, "/dev/pts", "devpts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5", 1, err) < 0 ||
-	    mount_in(root, "/sys", "sysfs", "sysfs", NODEV_ETC | access, NULL, 1, err) < 0 ||
-	    mount_in(root, "/sys/fs/cgroup", "cgroup", "cgroup2", NODEV_ETC | access, NULL, 1, err) < 0 ||
-	    mount_in(root, "/dev/mqueue", "mqueue", "mqueue", NODEV_ETC, NULL, 1, err) < 0 ||
-	    mount_in(root, "/dev/shm", "shm", "tmpfs", NODEV_ETC, shm, 1, err) < 0)
+	if (mount_in(root, "/proc", "proc", "proc", NODEV_ETC, NULL, err) < 0 ||
+	    (privileged ? mount_in(root, "/dev", "devtmpfs", "devtmpfs", MS_NOSUID, NULL, err) : mount_in(root, "/dev", "tmpfs", "tmpfs", MS_NOSUID | MS_STRICTATIME, "mode=755,size=65536k", err)) < 0 ||
+	    mount_in(root, "/dev/pts", "devpts", "devpts", MS_NOSUID | MS_NOEXEC, "newinstance,ptmxmode=0666,mode=0620,gid=5", err) < 0 ||
+	    mount_in(root, "/sys", "sysfs", "sysfs", NODEV_ETC | access, NULL, err) < 0 ||
+	    mount_in(root, "/sys/fs/cgroup", "cgroup", "cgroup2", NODEV_ETC | access, NULL, err) < 0 ||
+	    mount_in(root, "/dev/mqueue", "mqueue", "mqueue", NODEV_ETC, NULL, err) < 0 ||
+	    mount_in(root, "/dev/shm", "shm", "tmpfs", NODEV_ETC, shm, err) < 0)
 		return -1;
 	return 0;
 }
@@ -133,7 +132,7 @@ static int mount_tmpfs(int root, struct fields request, struct error *err)
 		if (options)
 			*options++ = 0;
 		unsigned long flags = tmpfs_flags(options ? options : *entry + strlen(*entry), data, sizeof data);
-		if (mount_in(root, *entry, "tmpfs", "tmpfs", flags, data, 1, err) < 0)
+		if (mount_in(root, *entry, "tmpfs", "tmpfs", flags, data, err) < 0)
 			return -1;
 	}
 	return 0;
