@@ -120,17 +120,6 @@ test('what cannot be is refused before anything is made', () => {
   });
 });
 
-test("a seccomp profile of one's own is not quietly replaced in a VM: it is refused there", () => {
-  const host = (Runtime: string, ...SecurityOpt: string[]): HostConfig => ({ Runtime, SecurityOpt });
-  const own = 'seccomp={"defaultAction":"SCMP_ACT_ALLOW"}';
-  for (const runtime of ['vm', 'vm-cold'])
-    assert.throws(() => compose({ Cmd: ['x'] }, {}, host(runtime, own)), { code: 'not-implemented' });
-  for (const runtime of ['crun', 'vm:shared']) assert.doesNotThrow(() => compose({ Cmd: ['x'] }, {}, host(runtime, own)));
-  for (const option of ['seccomp=unconfined', 'seccomp=builtin', 'no-new-privileges'])
-    assert.doesNotThrow(() => compose({ Cmd: ['x'] }, {}, host('vm', option)), option);
-  assert.doesNotThrow(() => compose({ Cmd: ['x'] }, {}, { ...host('vm', own), Privileged: true }));
-});
-
 test('a new record has not run', () => {
   const record = compose({ Cmd: ['x'] }, {}, { Runtime: 'vm' });
   assert.deepEqual(

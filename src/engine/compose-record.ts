@@ -1,9 +1,8 @@
 /** From a create request and an image to a container's record: a pure function. */
-import { AbodeError, invalid } from '../base/errors.ts';
+import { invalid } from '../base/errors.ts';
 import type { ImageConfig, ImageRecord } from '../images/api.ts';
 import { checkCapabilities } from '../sandbox/capabilities.ts';
 import type { CreateRequest } from './api.ts';
-import { seccompOf } from './container-spec.ts';
 import { parseIsolation } from './isolation.ts';
 import type { ContainerConfig, ContainerRecord } from './record.ts';
 
@@ -14,8 +13,6 @@ export function composeRecord(request: CreateRequest, image: ImageRecord, id: st
   const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (command.length === 0) throw invalid('no command specified');
   const isolation = parseIsolation(request.host.Runtime);
-  if (isolation.kind === 'vm' && !['default', 'unconfined'].includes(seccompOf(request.host)))
-    throw new AbodeError('not-implemented', "a seccomp profile of one's own is not available in a VM of its own: use --runtime vm:NAME");
   checkCapabilities({ add: request.host.CapAdd ?? [], drop: request.host.CapDrop ?? [] });
   return {
     id,

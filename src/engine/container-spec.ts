@@ -112,7 +112,7 @@ function securityOf(host: HostConfig, ceilings: Ceilings): Security {
 }
 
 /** 'default', 'unconfined', or a profile's JSON. */
-export function seccompOf(host: HostConfig): string {
+function seccompOf(host: HostConfig): string {
   if (host.Privileged === true) return 'unconfined';
   const option = securityOptions(host).find(([key]) => key === 'seccomp')?.[1];
   return option === undefined || option === 'builtin' ? 'default' : option;

@@ -1,5 +1,7 @@
 /** What a process may do: capabilities, privileges, system calls, paths. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { conformance } from '../fixtures/conformance.ts';
 import type { Subject } from '../fixtures/conformance.ts';
 
@@ -76,6 +78,52 @@ behaviour('a mount is refused by default', async (subject) => {
 behaviour('seccomp=unconfined takes the filter away', async (subject) => {
   assert.equal(await status(subject, ['--security-opt', 'seccomp=unconfined'], 'Seccomp'), '0');
   assert.equal((await subject.run(['--security-opt', 'seccomp=unconfined'], 'unshare', '-U', 'true')).code, 0);
+});
+
+/** The option for a profile that allows all but what its rules say; the client reads it from a file. */
+async function profile(subject: Subject, ...syscalls: readonly object[]): Promise<string[]> {
+  const path = join(subject.daemon.directory, `${subject.name}.json`);
+  await writeFile(path, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', architectures: ['SCMP_ARCH_X86_64'], syscalls }));
+  return ['--security-opt', `seccomp=${path}`];
+}
+
+const NO_MKDIR = { names: ['mkdir', 'mkdirat', 'no_such_call'], action: 'SCMP_ACT_ERRNO', errnoRet: 28 };
+
+behaviour("a seccomp profile of one's own answers with its error, and an added process is under it too", async (subject) => {
+  await subject.background(await profile(subject, NO_MKDIR), 'sh', '-c', 'mkdir /tmp/x; echo $?; sleep 600');
+  await subject.logged('1');
+  assert.match((await subject.docker('logs', subject.name)).stderr, /mkdir.*No space left on device/);
+  const { code, stderr } = await subject.exec([], 'mkdir', '/tmp/y');
+  assert.equal(code, 1);
+  assert.match(stderr, /mkdir.*No space left on device/);
+  assert.equal((await subject.exec([], 'sh', '-c', 'echo > /tmp/z && rm /tmp/z && grep -q "^Seccomp:.2" /proc/self/status')).code, 0);
+});
+
+/** Refuses the call where its argument has the set-user-ID bit. */
+function setUserId(name: string, index: number): object {
+  const bit = { index, value: 0o4000, valueTwo: 0o4000, op: 'SCMP_CMP_MASKED_EQ' };
+  return { names: [name], action: 'SCMP_ACT_ERRNO', errnoRet: 95, args: [bit] };
+}
+
+behaviour("a seccomp profile of one's own compares arguments", async (subject) => {
+  const option = await profile(subject, setUserId('chmod', 1), setUserId('fchmodat', 2), {
+    names: ['kill'],
+    action: 'SCMP_ACT_KILL_PROCESS',
+    args: [
+      { index: 1, value: 40, op: 'SCMP_CMP_GE' },
+      { index: 0, value: 1, op: 'SCMP_CMP_NE' },
+    ],
+  });
+  const script =
+    'touch /tmp/x; chmod 755 /tmp/x && echo plain; chmod 4755 /tmp/x || echo refused; (sh -c "kill -10 \\$\\$"); echo $?; (sh -c "kill -40 \\$\\$"); echo $?';
+  assert.equal((await subject.run(option, 'sh', '-c', script)).stdout, 'plain\nrefused\n138\n159\n');
+});
+
+behaviour("what is no seccomp profile is refused at the container's start", async (subject) => {
+  const wrong = await profile(subject, { names: ['mkdir'], action: 'SCMP_ACT_NONE' });
+  const { code, stderr } = await subject.run(wrong, 'true');
+  assert.ok(code >= 125, String(code));
+  assert.match(stderr, /SCMP_ACT_NONE/);
 });
 
 behaviour('no-new-privileges is set only when asked for', async (subject) => {

@@ -36,6 +36,9 @@ export function interpret(program: Buffer, call: CallData): number {
       case 0x15:
         condition(accumulator === k);
         break;
+      case 0x25:
+        condition(accumulator > k);
+        break;
       case 0x35:
         condition(accumulator >= k);
         break;

@@ -1,108 +1,147 @@
 /**
- * A seccomp profile as the BPF program that seccomp(2) takes, for the agent's own start of a process in a VM (crun compiles its own).
- * x86-64 only, as the guest's kernel is; a call through another ABI (32 bits, x32) is answered with the default error.
+ * A seccomp filter as the BPF program that seccomp(2) takes, for the agent's own start of a process in a VM (crun compiles its own).
+ * The kernel runs a program through for every call when it is installed and again at each call whose verdict hangs on arguments: the
+ * call's number is found by halving.
  */
-import { AbodeError } from '../../base/errors.ts';
-import type { ArgumentRule, SeccompProfile } from './profile.ts';
-import { systemCalls } from './system-calls.ts';
+import { invalid } from '../../base/errors.ts';
+import { type CallFilter, type Condition, type Filter, SKIPPED, X32_BIT } from './filter.ts';
+import { JEQ, JGE, JGT, type Place, Program } from './program.ts';
 
-// linux/bpf_common.h, linux/seccomp.h, linux/audit.h
-const LD_W_ABS = 0x20;
-const JEQ = 0x15;
-const JGE = 0x35;
-const AND = 0x54;
-const RET = 0x06;
-const ALLOW = 0x7fff_0000;
-const ERRNO = 0x0005_0000;
+// struct seccomp_data, linux/audit.h, linux/bpf_common.h
 const AUDIT_ARCH_X86_64 = 0xc000_003e;
-const X32_BIT = 0x4000_0000;
 const OFFSET_NR = 0;
 const OFFSET_ARCH = 4;
 const OFFSET_ARGS = 16;
+const BPF_MAXINSNS = 4096;
 
-interface Instruction {
-  readonly code: number;
-  readonly jt: number;
-  readonly jf: number;
-  readonly k: number;
+const ALL_BITS = 0xffff_ffff;
+const COMPARISONS = { eq: JEQ, ge: JGE, gt: JGT } as const;
+
+/** Numbers from `first` up to the next span's are decided at one place. */
+interface Span {
+  readonly first: number;
+  readonly place: Place;
 }
-
-const statement = (code: number, k: number): Instruction => ({ code, jt: 0, jf: 0, k });
-const jump = (code: number, k: number, jt: number, jf: number): Instruction => ({ code, jt, jf, k });
 
 /** struct sock_filter[]: 8 bytes an instruction. */
-export function compileBpf(profile: SeccompProfile): Buffer {
-  const refuse = statement(RET, ERRNO | profile.defaultErrno);
-  const program: Instruction[] = [
-    statement(LD_W_ABS, OFFSET_ARCH),
-    jump(JEQ, AUDIT_ARCH_X86_64, 1, 0),
-    refuse,
-    statement(LD_W_ABS, OFFSET_NR),
-    jump(JGE, X32_BIT, 0, 1),
-    refuse,
-    ...plainBlock(profile),
-    ...profile.rules
-      .filter((rule) => rule.args !== undefined || rule.errno !== undefined)
-      .flatMap((rule) => rule.names.flatMap((name) => conditionalBlock(name, rule.args ?? [], rule.errno))),
-    refuse,
-  ];
-  return encode(program);
+export function compileBpf(filter: Filter): Buffer {
+  const program = new Program();
+  const numbers = program.load(OFFSET_NR, compileSpans(program, spansOf(program, filter)));
+  program.load(OFFSET_ARCH, program.compare(JEQ, AUDIT_ARCH_X86_64, numbers, program.return(filter.foreign)));
+  if (program.length > BPF_MAXINSNS)
+    throw invalid(
+      `the seccomp profile is too large: it needs ${String(program.length)} instructions, and the kernel takes ${String(BPF_MAXINSNS)}`,
+    );
+  return program.encode();
 }
 
-/** Calls allowed whatever their arguments, as ranges of numbers: few comparisons, since the filter runs at each call. */
-function plainBlock(profile: SeccompProfile): Instruction[] {
-  const numbers = profile.rules
-    .filter((rule) => rule.args === undefined && rule.errno === undefined)
-    .flatMap((rule) => rule.names.map(numberOf))
-    .sort((left, right) => left - right);
-  const instructions: Instruction[] = [];
-  for (let index = 0; index < numbers.length;) {
-    const first = numbers[index] ?? 0;
-    let last = first;
-    while (numbers[index + 1] === last + 1) {
-      last += 1;
-      index += 1;
-    }
-    index += 1;
-    if (first === last) {
-      instructions.push(jump(JEQ, first, 0, 1), statement(RET, ALLOW));
-    } else {
-      instructions.push(jump(JGE, first, 0, 2), jump(JGE, last + 1, 1, 0), statement(RET, ALLOW));
-    }
+/** All numbers there are, neighbours that are decided alike taken together. */
+function spansOf(program: Program, filter: Filter): Span[] {
+  const otherwise = program.return(filter.otherwise);
+  const spans: Span[] = [{ first: 0, place: otherwise }];
+  const add = (first: number, place: Place): void => {
+    if (spans.at(-1)?.first === first) spans.pop();
+    if (spans.at(-1)?.place !== place) spans.push({ first, place });
+  };
+  const calls = [...filter.calls].sort(([left], [right]) => left - right);
+  const places = new Map(calls.map(([number, call]) => [number, compileCall(program, call)]));
+  for (const [number, place] of places) {
+    add(number, place);
+    add(number + 1, otherwise);
   }
-  return instructions;
+  add(X32_BIT, program.return(filter.x32));
+  add(SKIPPED, otherwise);
+  return spans;
 }
 
-/** One call with conditions; the accumulator holds the call's number before and after. */
-function conditionalBlock(name: string, args: readonly ArgumentRule[], errno: number | undefined): Instruction[] {
-  const checks: Instruction[] = [];
-  const verdict = statement(RET, errno === undefined ? ALLOW : ERRNO | errno);
-  // Written from the end: each failed check jumps over the rest to the reload of the number.
-  const rest: Instruction[] = [verdict];
-  for (const rule of [...args].reverse()) {
-    const skip = rest.length;
-    const load = statement(LD_W_ABS, OFFSET_ARGS + 8 * rule.index);
-    const mask = rule.op === 'masked-eq' ? [statement(AND, (rule.mask ?? 0) >>> 0)] : [];
-    const test = rule.op === 'ne' ? jump(JEQ, rule.value >>> 0, skip, 0) : jump(JEQ, rule.value >>> 0, 0, skip);
-    rest.unshift(load, ...mask, test);
-  }
-  checks.push(...rest);
-  return [jump(JEQ, numberOf(name), 0, checks.length + 1), ...checks, statement(LD_W_ABS, OFFSET_NR)];
+/** A call's rules, each going on with the next where it does not hold. */
+function compileCall(program: Program, call: CallFilter): Place {
+  return call.rules.reduceRight<Place>(
+    (otherwise, rule) =>
+      rule.conditions.reduceRight<Place>(
+        (then, condition) => compileCondition(program, condition, then, otherwise),
+        program.return(rule.verdict),
+      ),
+    program.return(call.otherwise),
+  );
 }
 
-function numberOf(name: string): number {
-  const number = systemCalls.get(name);
-  if (number === undefined) throw new AbodeError('internal', `seccomp: no system call named ${name}`);
-  return number;
-}
-
-function encode(program: readonly Instruction[]): Buffer {
-  const data = Buffer.alloc(program.length * 8);
-  program.forEach((instruction, index) => {
-    data.writeUInt16LE(instruction.code, index * 8);
-    data.writeUInt8(instruction.jt, index * 8 + 2);
-    data.writeUInt8(instruction.jf, index * 8 + 3);
-    data.writeUInt32LE(instruction.k >>> 0, index * 8 + 4);
+/** The accumulator has 32 bits: the high half decides, or leaves it to the low one. A half that is masked away is equal. */
+function compileCondition(program: Program, { index, op, negated, mask, value }: Condition, then: Place, otherwise: Place): Place {
+  if (then === otherwise) return then;
+  const [holds, fails] = negated ? [otherwise, then] : [then, otherwise];
+  const half = (shift: 0 | 32, compare: (wanted: number, go: (place: Place) => Place) => Place): Place => {
+    const offset = OFFSET_ARGS + 8 * index + shift / 8;
+    const bits = Number(BigInt.asUintN(32, mask >> BigInt(shift)));
+    const wanted = Number(BigInt.asUintN(32, value >> BigInt(shift)));
+    // The next rule often asks about the half that is loaded already.
+    if (bits === ALL_BITS)
+      return program.load(
+        offset,
+        compare(wanted, (place) => program.past(place, offset)),
+      );
+    return program.load(
+      offset,
+      program.and(
+        bits,
+        compare(wanted, (place) => place),
+      ),
+    );
+  };
+  const low = half(0, (wanted, go) => program.compare(COMPARISONS[op], wanted, go(holds), go(fails)));
+  if (mask >> 32n === 0n) return low;
+  return half(32, (wanted, go) => {
+    const equal = program.compare(JEQ, wanted, low, go(fails));
+    return op === 'eq' ? equal : program.compare(JGT, wanted, go(holds), equal);
   });
-  return data;
+}
+
+/** How many numbers a run of comparisons singles out before the spans are halved instead. */
+const SINGLES = 3;
+
+function compileSpans(program: Program, spans: readonly Span[]): Place {
+  const leaves = gatherLeaves(spans);
+  const halve = (from: number, to: number): Place => {
+    const leaf = leaves[from];
+    if (leaf === undefined) throw new RangeError('a filter without numbers');
+    if (to - from === 1)
+      return leaf.singles.reduceRight((otherwise, { first, place }) => program.compare(JEQ, first, place, otherwise), leaf.place);
+    const middle = (from + to) >> 1;
+    const upper = halve(middle, to);
+    const lower = halve(from, middle);
+    return program.compare(JGE, leaves[middle]?.first ?? 0, upper, lower);
+  };
+  return halve(0, leaves.length);
+}
+
+/** A span with numbers in it that are decided elsewhere: one comparison for each, where halving needs two. */
+interface Leaf extends Span {
+  readonly singles: readonly Span[];
+}
+
+function gatherLeaves(spans: readonly Span[]): Leaf[] {
+  const leaves: Leaf[] = [];
+  for (let at = 0; at < spans.length; at += 1) {
+    const base = spans[at];
+    if (base === undefined) break;
+    const singles: Span[] = [];
+    for (;;) {
+      const next = singlesBehind(spans, at, base.place);
+      if (next.length === 0 || singles.length + next.length > SINGLES) break;
+      singles.push(...next);
+      at += next.length + 1;
+    }
+    leaves.push({ ...base, singles });
+  }
+  return leaves;
+}
+
+/** The spans of one number each behind which it goes on as before. */
+function singlesBehind(spans: readonly Span[], at: number, place: Place): readonly Span[] {
+  for (let end = at + 1; end <= at + SINGLES; end += 1) {
+    const [single, after] = [spans[end], spans[end + 1]];
+    if (single === undefined || after?.first !== single.first + 1) break;
+    if (after.place === place) return spans.slice(at + 1, end + 1);
+  }
+  return [];
 }

@@ -4,6 +4,9 @@ import { Fields, Tag } from '../../agent-client/fields.ts';
 import { capabilityMask } from '../capabilities.ts';
 import type { Security } from '../sandbox.ts';
 import { compileBpf } from '../seccomp/bpf.ts';
+import { customFilter } from '../seccomp/custom-filter.ts';
+import { defaultFilter } from '../seccomp/default-filter.ts';
+import { parseCustomProfile } from '../seccomp/oci.ts';
 import { defaultProfile } from '../seccomp/profile.ts';
 import { containerSpec, processSpec } from '../spec-fixture.ts';
 import { initFields, processFields } from './guest-process.ts';
@@ -24,14 +27,20 @@ test('a process in a VM has the capabilities of its container and no more', () =
 });
 
 test("the seccomp filter is the default profile's for these capabilities, or none where none was asked for", () => {
-  assert.deepEqual(fieldsOf().bytes(Tag.SECCOMP), compileBpf(defaultProfile(HELD)));
-  assert.notDeepEqual(fieldsOf({ capabilities: ['CAP_SYS_ADMIN'] }).bytes(Tag.SECCOMP), compileBpf(defaultProfile(HELD)));
+  assert.deepEqual(fieldsOf().bytes(Tag.SECCOMP), compileBpf(defaultFilter(defaultProfile(HELD))));
+  assert.notDeepEqual(fieldsOf({ capabilities: ['CAP_SYS_ADMIN'] }).bytes(Tag.SECCOMP), compileBpf(defaultFilter(defaultProfile(HELD))));
   for (const fields of [fieldsOf({ seccomp: 'unconfined' }), fieldsOf({ privileged: true }), fieldsOf({}, true)])
     assert.equal(fields.bytes(Tag.SECCOMP), undefined);
 });
 
-test("a profile of one's own is not replaced by the default one", () => {
-  assert.throws(() => fieldsOf({ seccomp: '{"defaultAction":"SCMP_ACT_ALLOW"}' }), { code: 'not-implemented' });
+test("a profile of one's own is compiled for the first process and for those added, with the container's capabilities", () => {
+  const rule = { names: ['mount'], action: 'SCMP_ACT_ALLOW', includes: { caps: ['CAP_KILL'] } };
+  const seccomp = JSON.stringify({ defaultAction: 'SCMP_ACT_ERRNO', syscalls: [rule] });
+  const program = fieldsOf({ seccomp }).bytes(Tag.SECCOMP);
+  assert.deepEqual(program, compileBpf(customFilter(parseCustomProfile(seccomp, HELD))));
+  assert.notDeepEqual(program, fieldsOf({ seccomp, capabilities: [] }).bytes(Tag.SECCOMP));
+  assert.equal(fieldsOf({ seccomp }, true).bytes(Tag.SECCOMP), undefined);
+  assert.throws(() => fieldsOf({ seccomp: '{' }), { code: 'invalid' });
 });
 
 test('limits go by number, both of their values whole', () => {

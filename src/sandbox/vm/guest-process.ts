@@ -1,12 +1,14 @@
 /** START_PROCESS: a container's process on the agent's own quick path in a VM. */
 import { fileField, type FieldsBuilder, rlimitField, Tag } from '../../agent-client/fields.ts';
-import { AbodeError } from '../../base/errors.ts';
 import { capabilityMask } from '../capabilities.ts';
 import { RLIMITS } from '../ceilings.ts';
 import { stdioFields } from '../process-fields.ts';
 import type { ContainerSpec, ProcessSpec, Security } from '../sandbox.ts';
 import { GUEST_CONTAINER } from './guest-paths.ts';
 import { compileBpf } from '../seccomp/bpf.ts';
+import { customFilter } from '../seccomp/custom-filter.ts';
+import { defaultFilter } from '../seccomp/default-filter.ts';
+import { parseCustomProfile } from '../seccomp/oci.ts';
 import { defaultProfile } from '../seccomp/profile.ts';
 
 /** Every capability: in a VM nothing of the host's limits them. */
@@ -72,22 +74,22 @@ export function initFields(fields: FieldsBuilder, spec: ContainerSpec, files: re
     .add(Tag.INIT, spec.runInit);
 }
 
-/** Another profile than the default is never replaced by it. */
-function seccompFilter({ seccomp, capabilities }: Security): Buffer | undefined {
+/** The program of the container's profile; an error where it is none, or none that a VM can have. */
+export function seccompFilter({ seccomp, capabilities }: Security): Buffer | undefined {
   if (seccomp === 'unconfined') return undefined;
-  if (seccomp === 'default') return defaultFilter(capabilities);
-  throw new AbodeError('not-implemented', "a seccomp profile of one's own is not available in a VM of its own");
+  if (seccomp === 'default') return defaultProgram(capabilities);
+  return compileBpf(customFilter(parseCustomProfile(seccomp, capabilities)));
 }
 
-const filters = new Map<string, Buffer>();
+const programs = new Map<string, Buffer>();
 
 /** Compiled once for each set of capabilities. */
-export function defaultFilter(capabilities: readonly string[]): Buffer {
+export function defaultProgram(capabilities: readonly string[]): Buffer {
   const key = capabilities.join();
-  let filter = filters.get(key);
-  if (filter === undefined) {
-    filter = compileBpf(defaultProfile(capabilities));
-    filters.set(key, filter);
+  let program = programs.get(key);
+  if (program === undefined) {
+    program = compileBpf(defaultFilter(defaultProfile(capabilities)));
+    programs.set(key, program);
   }
-  return filter;
+  return program;
 }

@@ -1,6 +1,6 @@
 /**
  * The one container of a VM of its own: its mounts, and what a template's guest has ready for it. There the image is a placeholder,
- * which gives way to the container's image before anything is looked up in it (docs/decisions/0011).
+ * which gives way to the container's image before anything is looked up in it (docs/decisions/0012).
  */
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
@@ -8,7 +8,7 @@ import { capabilityMask, resolveCapabilities } from '../capabilities.ts';
 import { MASKED_PATHS, READONLY_PATHS, SHM_BYTES } from '../defaults.ts';
 import { overlayOptions } from '../overlay.ts';
 import { GUEST_DATA, GUEST_IMAGE, GUEST_ROOT } from './guest-paths.ts';
-import { defaultFilter } from './guest-process.ts';
+import { defaultProgram } from './guest-process.ts';
 import type { Machine } from './machine.ts';
 
 const IMAGE_DEVICE = '/dev/vdb';
@@ -61,7 +61,7 @@ export function prepareFields(): FieldsBuilder {
     .addAll(Tag.MASKED, MASKED_PATHS)
     .addAll(Tag.READONLY, READONLY_PATHS)
     .add(Tag.SHM_SIZE, SHM_BYTES)
-    .add(Tag.SECCOMP, defaultFilter(capabilities))
+    .add(Tag.SECCOMP, defaultProgram(capabilities))
     .add(Tag.CAP_BOUNDING, capabilityMask(capabilities));
 }
 

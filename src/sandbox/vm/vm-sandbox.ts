@@ -13,7 +13,7 @@ import { privateMemory } from '../process-memory.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
 import { StartError } from '../start-error.ts';
-import { type GuestFile, initFields, processFields } from './guest-process.ts';
+import { type GuestFile, initFields, processFields, seccompFilter } from './guest-process.ts';
 import { Machine } from './machine.ts';
 import { mountData, mountRoot } from './prepare.ts';
 import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
@@ -44,6 +44,8 @@ export class VmSandbox implements Sandbox {
   }
 
   static async prepare(host: VmHost, boot: 'template' | 'cold', spec: ContainerSpec): Promise<VmSandbox> {
+    // A profile that cannot be used is refused before there is a machine.
+    seccompFilter(spec.security);
     const pooled = boot === 'template' ? await takeFromPool(host, spec) : undefined;
     if (pooled !== undefined) return new VmSandbox(host, spec, boot, pooled.machine, pooled);
     return new VmSandbox(host, spec, boot, new Machine(await Shim.spawn(host.options.agentPath, spec.runDir)));
