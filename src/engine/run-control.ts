@@ -208,8 +208,8 @@ export class RunControl {
     const spec = this.#parts.spec(record, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
     let sandbox: Sandbox | undefined;
     try {
-      // A shared VM starts within the preparation.
-      if (record.isolation.kind === 'hybrid')
+      // VMs start within the preparation.
+      if (record.isolation.kind !== 'container')
         this.#starting.set(
           id,
           [...(this.#waiting.get(id) ?? [])].filter(({ options }) => options.stderr).map(({ attachment }) => attachment),

@@ -39,7 +39,7 @@ export class Sandboxes {
       case 'container':
         return HostSandbox.adopt(this.#host, kind.runtime, spec);
       case 'vm':
-        return VmSandbox.adopt(this.#vms, kind.boot, spec);
+        return VmSandbox.adopt(spec);
       case 'hybrid':
         return HybridSandbox.adopt(this.#shared, kind.vm, spec);
     }

@@ -10,7 +10,7 @@ import { DataDisks } from './data-disk.ts';
 import { type GuestFiles, readGuestFiles } from './guest-files.ts';
 import { writePlaceholder } from './image-disk.ts';
 import type { Machine } from './machine.ts';
-import type { MachineType, Origin, Tap } from './qemu.ts';
+import type { MachinePlan, MachineType, Origin, Tap } from './qemu.ts';
 import { QEMU_OVERHEAD, type Shape } from './shape.ts';
 import { Pool, type PooledMachine, type PoolKind } from './pool.ts';
 import { Templates } from './template.ts';
@@ -100,8 +100,14 @@ export class VmHost {
     return this.#acceleration;
   }
 
-  /** Starts QEMU for the request; the guest's agent is not waited for. Tells whether the guest has its container prepared. */
-  async launch(machine: Machine, request: MachineRequest): Promise<{ prepared: boolean }> {
+  /** Starts QEMU for the request; the guest's agent is not waited for. */
+  async launch(machine: Machine, request: MachineRequest): Promise<void> {
+    const { plan } = await this.plan(request);
+    await machine.launch(plan);
+  }
+
+  /** Makes everything that QEMU needs to start. Tells whether the guest has its container prepared. */
+  async plan(request: MachineRequest): Promise<{ plan: MachinePlan; prepared: boolean }> {
     const { accelerator } = await this.accelerate();
     const prepared = request.prepared && request.boot === 'template' && !(await exists(request.dataDisk));
     const type: MachineType = {
@@ -117,7 +123,7 @@ export class VmHost {
       accelerator === 'kvm' ? kvmGroups() : [],
     ]);
     const uid = FIRST_UID + (this.options.nextNumber() % UIDS);
-    await machine.launch({
+    const plan: MachinePlan = {
       name: request.name,
       type,
       origin,
@@ -129,8 +135,8 @@ export class VmHost {
       groups,
       cgroups,
       consolePath: join(request.runDir, 'console'),
-    });
-    return { prepared };
+    };
+    return { plan, prepared };
   }
 
   async #origin(type: MachineType, request: MachineRequest): Promise<Origin> {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
-import { invalid } from '../../base/errors.ts';
+import { AbodeError, invalid } from '../../base/errors.ts';
 import { exists, readFileIfThere } from '../../base/files.ts';
 import { createCgroup, removeCgroup } from '../cgroup.ts';
 import type { Attachment } from '../attachment.ts';
@@ -20,43 +20,58 @@ import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
 import { GUEST_ROOT } from './guest-paths.ts';
 import { padImageDisk } from './image-disk.ts';
 import { CGROUP_FILE, type PooledMachine } from './pool.ts';
-import type { VmHost } from './vm-host.ts';
+import type { MachineRequest, VmHost } from './vm-host.ts';
 
 /** A cold boot under software emulation on a busy machine. */
 const START_MS = 120_000;
 const STOP_MS = 10_000;
 
+/** A machine that is on its way. */
+interface Launch {
+  readonly done: Promise<void>;
+  /** Whether its guest has the container prepared. */
+  readonly prepared: boolean;
+}
+
 export class VmSandbox implements Sandbox {
-  readonly #host: VmHost;
   readonly #spec: ContainerSpec;
   readonly #machine: Machine;
-  readonly #boot: 'template' | 'cold';
+  /** How the machine came to be, for the start: of the pool, started already and paused, or launched. */
+  readonly #origin: PooledMachine | Launch | undefined;
 
-  /** A machine of the pool: started already, and paused. */
-  readonly #pooled: PooledMachine | undefined;
-
-  private constructor(host: VmHost, spec: ContainerSpec, boot: 'template' | 'cold', machine: Machine, pooled?: PooledMachine) {
-    this.#host = host;
+  private constructor(spec: ContainerSpec, machine: Machine, origin?: PooledMachine | Launch) {
     this.#spec = spec;
-    this.#boot = boot;
     this.#machine = machine;
-    this.#pooled = pooled;
+    this.#origin = origin;
   }
 
+  /** Takes a machine of the pool, or lets one begin: it comes up while clients are attached. */
   static async prepare(host: VmHost, boot: 'template' | 'cold', spec: ContainerSpec): Promise<VmSandbox> {
     // A profile that cannot be used is refused before there is a machine.
     seccompFilter(spec.security);
     const pooled = boot === 'template' ? await takeFromPool(host, spec) : undefined;
-    if (pooled !== undefined) return new VmSandbox(host, spec, boot, pooled.machine, pooled);
-    return new VmSandbox(host, spec, boot, new Machine(await Shim.spawn(host.options.agentPath, spec.runDir)));
+    if (pooled !== undefined) return new VmSandbox(spec, pooled.machine, pooled);
+    const shim = Shim.spawn(host.options.agentPath, spec.runDir);
+    shim.catch(() => undefined); // told below
+    try {
+      // Meanwhile, since neither needs the other.
+      const { plan, prepared } = await host.plan(await machineRequest(boot, spec));
+      const machine = new Machine(await shim);
+      const done = machine.launch(plan);
+      done.catch(() => undefined); // told by the start
+      return new VmSandbox(spec, machine, { done, prepared });
+    } catch (error) {
+      await shim.then((started) => new Machine(started).shutDown(0)).catch(() => undefined);
+      throw error;
+    }
   }
 
-  static async adopt(host: VmHost, boot: 'template' | 'cold', spec: ContainerSpec): Promise<VmSandbox | undefined> {
+  static async adopt(spec: ContainerSpec): Promise<VmSandbox | undefined> {
     const shim = await Shim.find(spec.runDir);
     if (shim === undefined) return undefined;
     shim.expectExit(spec.init.proc, spec.init.exitPath);
     await shim.refresh();
-    return new VmSandbox(host, spec, boot, new Machine(shim));
+    return new VmSandbox(spec, new Machine(shim));
   }
 
   attach(proc: number, streams: Streams, tty: boolean): Promise<Attachment> {
@@ -65,33 +80,17 @@ export class VmSandbox implements Sandbox {
 
   /** Everything is asked at once, in the order in which the guest carries it out: no round trip but the last. */
   async start(): Promise<number> {
-    const { init, network, limits } = this.#spec;
+    const { init, network } = this.#spec;
     this.#machine.shim.expectExit(init.proc, init.exitPath);
-    const [image] = await Promise.all([this.#spec.disk(), mkdir(this.#spec.rootDir, { recursive: true })]);
-    const replaces = await padImageDisk(image.path);
-    if (this.#pooled === undefined) return this.#startInit(await this.#launch(image.path, replaces, network, limits.microCpus));
+    if (this.#origin === undefined) throw new AbodeError('internal', 'a machine that was adopted is started already');
+    if ('done' in this.#origin) {
+      await this.#origin.done;
+      return this.#startInit(this.#origin.prepared);
+    }
+    const image = await this.#spec.disk();
     // What is asked of the guest waits in its port until it goes on.
-    const [pid] = await Promise.all([this.#startInit(true), ...this.#wake(this.#pooled, image.path, network)]);
+    const [pid] = await Promise.all([this.#startInit(true), ...this.#wake(this.#origin, image.path, network)]);
     return pid;
-  }
-
-  async #launch(image: string, replaces: boolean, network: NetworkPlan | undefined, microCpus: number): Promise<boolean> {
-    const { id, rootDir, runDir, limits } = this.#spec;
-    const { prepared } = await this.#host.launch(this.#machine, {
-      name: `abode-${id.slice(0, 12)}`,
-      boot: this.#boot,
-      shape: chooseShape(limits.memory, microCpus),
-      network: network !== undefined,
-      tap: network === undefined ? undefined : { name: network.hostInterface, bridge: network.bridge, mtu: network.mtu },
-      imageDisks: [image],
-      dataDisk: join(rootDir, 'data.img'),
-      runDir,
-      cgroup: cgroupName(id),
-      microCpus,
-      paused: false,
-      prepared: replaces,
-    });
-    return prepared;
   }
 
   /** Gives a paused machine its image and network, and lets it go on: QEMU carries these out in the order sent. */
@@ -202,6 +201,25 @@ export class VmSandbox implements Sandbox {
       throw error instanceof AgentError ? startError(error, during) : error;
     }
   }
+}
+
+async function machineRequest(boot: 'template' | 'cold', spec: ContainerSpec): Promise<MachineRequest> {
+  const { id, rootDir, runDir, limits, network } = spec;
+  const [image] = await Promise.all([spec.disk(), mkdir(rootDir, { recursive: true })]);
+  return {
+    name: `abode-${id.slice(0, 12)}`,
+    boot,
+    shape: chooseShape(limits.memory, limits.microCpus),
+    network: network !== undefined,
+    tap: network === undefined ? undefined : { name: network.hostInterface, bridge: network.bridge, mtu: network.mtu },
+    imageDisks: [image.path],
+    dataDisk: join(rootDir, 'data.img'),
+    runDir,
+    cgroup: cgroupName(id),
+    microCpus: limits.microCpus,
+    paused: false,
+    prepared: await padImageDisk(image.path),
+  };
 }
 
 /** A machine that waits, for a container that starts for the first time and so has no disk yet. */
