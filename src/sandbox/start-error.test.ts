@@ -7,7 +7,11 @@ type Expected = readonly [exitCode: 126 | 127 | 128, reason: string];
 const runc = (verb: string, reason: string): string =>
   `time="2026-11-25T00:15:22Z" level=error msg="${verb} failed: unable to start container process: ${reason.replaceAll('"', '\\"')}"`;
 
-/** What crun 1.8.1 and runc 1.1.5 say, each with what Docker makes of it. */
+const runscRun = (reason: string): string => `running container: starting container: starting root container: starting sandbox: ${reason}`;
+const runscExec = (command: string, reason: string): string =>
+  `executing processes for container: executing command "${command}" in sandbox: ${reason}`;
+
+/** What crun 1.8.1, runc 1.1.5 and runsc 20221219 say, each with what Docker makes of it. */
 const cases: ReadonlyArray<readonly [command: string, text: string, expected: Expected]> = [
   [
     'nosuchcmd',
@@ -68,6 +72,32 @@ const cases: ReadonlyArray<readonly [command: string, text: string, expected: Ex
     'sleep',
     runc('runc run', 'error during container init: mkdir /etc/plain: not a directory'),
     [127, 'error during container init: mkdir /etc/plain: not a directory'],
+  ],
+  [
+    'nosuchcmd',
+    runscRun('error finding executable "nosuchcmd" in PATH [/usr/bin /bin]: no such file or directory'),
+    [127, 'exec: "nosuchcmd": executable file not found in $PATH'],
+  ],
+  [
+    '/no/such',
+    runscRun('creating process: failed to load /no/such: no such file or directory'),
+    [127, 'exec: "/no/such": stat /no/such: no such file or directory'],
+  ],
+  [
+    '/no/such',
+    runscExec('/no/such', 'failed to load /no/such: no such file or directory'),
+    [127, 'exec: "/no/such": stat /no/such: no such file or directory'],
+  ],
+  ['/etc/plain', runscExec('/etc/plain', 'failed to load /etc/plain: permission denied'), [126, 'exec: "/etc/plain": permission denied']],
+  [
+    '/bin/garbage',
+    runscRun('creating process: failed to load /bin/garbage: exec format error'),
+    [126, 'exec: "/bin/garbage": exec format error'],
+  ],
+  [
+    'sleep',
+    runscExec('sleep', 'failed to find initial working directory "/nocwd": no such file or directory'),
+    [127, 'chdir to cwd ("/nocwd") set in config.json failed: no such file or directory'],
   ],
 ];
 

@@ -43,14 +43,14 @@ everywhereButCold('a path that is not there: 127', async (subject) => {
   });
 });
 
-everywhere('a file that cannot be executed: 126', async (subject) => {
+everywhereButCold('a file that cannot be executed: 126', async (subject) => {
   await refused(subject, await subject.run([], '/etc/passwd'), {
     code: 126,
     message: `${START}exec: "/etc/passwd": permission denied: unknown`,
   });
 });
 
-everywhereButCold('a directory as the command: 126', async (subject) => {
+behaviour('a directory as the command: 126', async (subject) => {
   await refused(subject, await subject.run([], '/etc'), { code: 126, message: `${START}exec: "/etc": is a directory: unknown` });
 });
 

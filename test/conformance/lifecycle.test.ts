@@ -73,7 +73,7 @@ everywhereButCold('kill without -s: 137, at once', async (subject) => {
   assert.equal(await subject.inspect('{{.State.Status}} {{.State.ExitCode}}'), 'exited 137');
 });
 
-everywhere('kill -s sends that signal, by name or number', async (subject) => {
+everywhereButCold('kill -s sends that signal, by name or number', async (subject) => {
   await subject.background([], 'sh', '-c', 'trap "echo one" USR1; trap "exit 5" HUP; echo up; while :; do sleep 0.1; done');
   await subject.logged('up');
   await subject.daemon.docker('kill', '-s', 'USR1', subject.name);
@@ -121,7 +121,7 @@ behaviour('rm of what runs is refused without -f', async (subject) => {
   assert.match((await subject.docker('rm', subject.name)).stderr, new RegExp(`No such container: ${subject.name}`));
 });
 
-everywhere('what a container wrote is there after stop and start, and gone with it', async (subject) => {
+everywhereButCold('what a container wrote is there after stop and start, and gone with it', async (subject) => {
   await subject.background([], 'sh', '-c', 'cat /kept; sleep 1000');
   await subject.exec(
     [],
