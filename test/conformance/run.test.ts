@@ -43,7 +43,7 @@ everywhere("-t gives a terminal of the client's size", async (subject) => {
 everywhereButCold(
   '-t gives a terminal that has a name',
   async (subject) => {
-    const command = `docker run --rm -t ${subject.isolation.options.join(' ')} abode/base tty`;
+    const command = `stty -opost; docker run --rm -t ${subject.isolation.options.join(' ')} abode/base tty`;
     const { stdout } = spawnSync('script', ['-qec', command, '/dev/null'], {
       env: subject.daemon.environment,
       encoding: 'utf8',
