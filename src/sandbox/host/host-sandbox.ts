@@ -204,8 +204,8 @@ export class HostSandbox implements Sandbox {
   }
 
   /**
-   * runsc takes a network namespace in which these files are for the host's own and refuses it. Newer kernels have them in all, so
-   * the runtime, and nobody else, sees an empty directory.
+   * runsc takes a network namespace that has these files for the host's own, and refuses it; newer kernels have them in all. Only the
+   * shim and its runtime see the empty directory (docs/decisions/0013).
    */
   async #hideNetworkDefaults(): Promise<void> {
     const fields = new FieldsBuilder()
