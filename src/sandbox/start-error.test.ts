@@ -29,7 +29,7 @@ const cases: ReadonlyArray<readonly [command: string, text: string, expected: Ex
     [127, 'exec: "./rel": stat ./rel: no such file or directory'],
   ],
   ['/etc/plain', 'open executable: Permission denied', [126, 'exec: "/etc/plain": permission denied']],
-  ['/bin', 'open executable: Operation not permitted', [126, 'exec: "/bin": is a directory']],
+  ['/bin', 'open executable: Operation not permitted', [126, 'exec: "/bin": is a directory: permission denied']],
   ['', 'open executable: Operation not permitted', [127, 'exec: "": executable file not found in $PATH']],
   ['/etc/plain/x', 'open executable: Not a directory', [127, 'exec: "/etc/plain/x": stat /etc/plain/x: not a directory']],
   [
@@ -111,6 +111,14 @@ test("each runtime's text becomes Docker's exit code and words", () => {
     );
     assert.equal(error.code, exitCode === 128 ? 'internal' : 'invalid', text);
   }
+});
+
+test('a client that does not know directories still ends with 126', () => {
+  for (const during of ['create', 'exec'] as const)
+    assert.match(
+      new StartError('not-executable', 'exec: "/etc": is a directory', during).message,
+      /is a directory: permission denied: unknown$/,
+    );
 });
 
 test('an exec is told as an exec', () => {

@@ -5,7 +5,9 @@ import type { StartFailure } from './sandbox.ts';
 export class StartError extends AbodeError {
   readonly exitCode: number;
 
-  constructor(failure: StartFailure, reason: string, during: 'create' | 'exec' = 'create') {
+  constructor(failure: StartFailure, cause: string, during: 'create' | 'exec' = 'create') {
+    // Docker's clients up to version 24 know the exit status 126 by `permission denied` alone.
+    const reason = cause.replace(/: is a directory$/, ': is a directory: permission denied');
     // The daemon's wording, which clients match to choose their own exit status.
     const text = `failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: ${reason}: unknown`;
     const code = failure === 'other' ? 'internal' : 'invalid';

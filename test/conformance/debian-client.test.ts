@@ -46,6 +46,7 @@ behaviour('run of a command that is not there: 127, of what cannot be executed: 
   assert.match(missing.stderr, /exec: "nosuchcommand": executable file not found in \$PATH/);
   assert.equal(missing.code, 127);
   assert.equal((await subject.run([], '/etc/passwd')).code, 126);
+  assert.equal((await subject.run([], '/etc')).code, 126);
 });
 
 behaviour('exec: outputs, input, exit status', async (subject) => {

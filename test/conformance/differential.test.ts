@@ -184,7 +184,7 @@ function normalise(text: string): string {
     .replaceAll(/^abode: (making the VM template|the VM template is ready) .*\n/gm, '')
     .replaceAll('failed to create task for container: ', '')
     .replaceAll('runc create failed: ', '')
-    .replaceAll('exec: "/etc": is a directory', 'exec: "/etc": permission denied')
+    .replaceAll('exec: "/etc": is a directory: permission denied', 'exec: "/etc": permission denied')
     .replaceAll('Cannot kill container', 'cannot kill container')
     .replaceAll(/\bContainer ID\b/g, 'container ID')
     .replaceAll('Invalid signal', 'invalid signal')

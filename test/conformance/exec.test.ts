@@ -112,7 +112,7 @@ behaviour('exec of a directory: 126', async (subject) => {
   await sleeping(subject);
   const { code, stdout } = await subject.exec([], '/etc');
   assert.equal(code, 126);
-  assert.match(stdout, new RegExp(`${FAILED}exec: "/etc": is a directory`));
+  assert.match(stdout, new RegExp(`${FAILED}exec: "/etc": is a directory: permission denied`));
 });
 
 behaviour('exec by an unknown user: 126, and why', async (subject) => {

@@ -51,7 +51,10 @@ everywhereButCold('a file that cannot be executed: 126', async (subject) => {
 });
 
 behaviour('a directory as the command: 126', async (subject) => {
-  await refused(subject, await subject.run([], '/etc'), { code: 126, message: `${START}exec: "/etc": is a directory: unknown` });
+  await refused(subject, await subject.run([], '/etc'), {
+    code: 126,
+    message: `${START}exec: "/etc": is a directory: permission denied: unknown`,
+  });
 });
 
 behaviour('a container whose command is not there stays as created, with the reason', async (subject) => {
