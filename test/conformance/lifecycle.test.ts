@@ -48,7 +48,9 @@ everywhereButCold('stop kills what does not listen: 137', async (subject) => {
 });
 
 everywhereButCold('a process ended by SIGTERM: 143', async (subject) => {
-  await subject.background(['--init'], 'sleep', '1000');
+  // A signal that comes before its PID 1 listens is lost, as it is to any PID 1.
+  await subject.background(['--init'], 'sh', '-c', 'echo up; exec sleep 1000');
+  await subject.logged('up');
   await subject.daemon.docker('stop', '-t', '60', subject.name);
   assert.equal(await subject.inspect('{{.State.ExitCode}}'), '143');
 });
