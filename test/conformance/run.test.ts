@@ -123,7 +123,7 @@ behaviour('--name is refused when it is in use', async (subject) => {
   const id = await subject.create([], 'true');
   const { code, stderr } = await subject.run(['--name', subject.name], 'true');
   assert.equal(code, 125);
-  const message = `docker: Error response from daemon: Conflict. The container name "/${subject.name}" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name.\n`;
+  const message = `docker: Error response from daemon: Conflict. The container name "/${subject.name}" is already in use by container "${id}". You have to remove (or rename) that container to be able to reuse that name`;
   assert.ok(stderr.startsWith(message), stderr);
 });
 
