@@ -227,6 +227,21 @@ static int configure_inside(struct fields request, const char *inside, struct er
 	return configure(netlink, request, inside, err);
 }
 
+static int delete_link(const char *name, struct error *err)
+{
+	unsigned index = if_nametoindex(name);
+	if (index == 0)
+		return 0;
+	cleanup_close int netlink = netlink_open(err);
+	struct ifinfomsg info = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
+	struct netlink_message message;
+	if (netlink < 0)
+		return -1;
+	netlink_begin(&message, RTM_DELLINK, 0, &info, sizeof info);
+	int result = netlink_do(netlink, &message, name, err);
+	return result < 0 && result != -ENODEV ? -1 : 0;
+}
+
 int operation_net_veth(struct fields request, struct builder *answer, struct error *err)
 {
 	(void)answer;
@@ -241,6 +256,9 @@ int operation_net_veth(struct fields request, struct builder *answer, struct err
 	unsigned bridge_index = if_nametoindex(bridge);
 	if (bridge_index == 0)
 		return fail(err, "not-found", errno, "bridge %s", bridge);
+	/* One container's former card may still be there: the kernel takes a namespace down after its last user is gone. */
+	if (delete_link(outside, err) < 0)
+		return -1;
 	/* The netlink socket stays in the namespace where it was opened, whatever the thread enters. */
 	if (enter_new_netns(path, &former, err) < 0)
 		return -1;
@@ -341,17 +359,7 @@ int operation_net_delete(struct fields request, struct builder *answer, struct e
 		(void)umount2(path, MNT_DETACH);
 		(void)unlink(path);
 	}
-	unsigned index = outside ? if_nametoindex(outside) : 0;
-	if (index == 0)
-		return 0;
-	cleanup_close int netlink = netlink_open(err);
-	struct ifinfomsg info = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
-	struct netlink_message message;
-	if (netlink < 0)
-		return -1;
-	netlink_begin(&message, RTM_DELLINK, 0, &info, sizeof info);
-	int result = netlink_do(netlink, &message, outside, err);
-	return result < 0 && result != -ENODEV ? -1 : 0;
+	return outside ? delete_link(outside, err) : 0;
 }
 
 int net_tap_open(const char *name, const char *bridge, unsigned mtu, struct error *err)

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Value } from 'typebox/value';
 import type { ColumnResult, Comparison } from './comparison.ts';
 import type { Sample } from './measures.ts';
 import { buildJsonReport } from './report-json.ts';
+import { REPORT_SCHEMA } from './report-schema.ts';
 import { renderReport } from './report.ts';
 import { describeVerdicts, judge } from './verdict.ts';
 
@@ -104,7 +106,9 @@ test('an empty cell has its reason below, and a busy machine is said to be busy'
 test('the JSON holds every sample, the seed, the order and a version of its schema', () => {
   const data = comparison([column('container', fast), column('vm', slow)]);
   const report = JSON.parse(JSON.stringify(buildJsonReport(data))) as ReturnType<typeof buildJsonReport>;
-  assert.equal(report.schemaVersion, 1);
+  assert.deepEqual(Value.Errors(REPORT_SCHEMA, report), []);
+  assert.notDeepEqual(Value.Errors(REPORT_SCHEMA, { ...report, more: 1 }), []);
+  assert.notDeepEqual(Value.Errors(REPORT_SCHEMA, { ...report, seed: undefined }), []);
   assert.deepEqual(
     report.columns.map(({ samples }) => samples.length),
     [8, 8],

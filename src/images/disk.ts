@@ -26,7 +26,7 @@ chmod --reference="$top" upper
 mount -t overlay overlay -o "redirect_dir=nofollow,metacopy=off,index=off,xino=off,lowerdir=$2,upperdir=upper,workdir=work" merged
 cd merged
 missing() { [ ! -e "$1" ] && [ ! -L "$1" ]; }
-for directory in dev proc sys etc; do if missing "$directory"; then mkdir -m 755 "$directory"; fi; done
+for directory in dev proc sys etc; do if missing "$directory"; then mkdir -m 755 "$directory"; touch -d @0 "$directory"; fi; done
 if [ -d etc ] && [ ! -L etc ]; then
   touch -r etc ../etc.time
   for file in etc/hostname etc/hosts etc/resolv.conf; do if missing "$file"; then : >"$file"; touch -d @0 "$file"; fi; done

@@ -7,7 +7,11 @@ type Expected = readonly [exitCode: 126 | 127 | 128, reason: string];
 const runc = (verb: string, reason: string): string =>
   `time="2026-11-25T00:15:22Z" level=error msg="${verb} failed: unable to start container process: ${reason.replaceAll('"', '\\"')}"`;
 
-/** What crun 1.8.1 and runc 1.1.5 say, each with what Docker makes of it. */
+const runscRun = (reason: string): string => `running container: starting container: starting root container: starting sandbox: ${reason}`;
+const runscExec = (command: string, reason: string): string =>
+  `executing processes for container: executing command "${command}" in sandbox: ${reason}`;
+
+/** What crun 1.8.1, runc 1.1.5 and runsc 20221219 say, each with what Docker makes of it. */
 const cases: ReadonlyArray<readonly [command: string, text: string, expected: Expected]> = [
   [
     'nosuchcmd',
@@ -25,7 +29,7 @@ const cases: ReadonlyArray<readonly [command: string, text: string, expected: Ex
     [127, 'exec: "./rel": stat ./rel: no such file or directory'],
   ],
   ['/etc/plain', 'open executable: Permission denied', [126, 'exec: "/etc/plain": permission denied']],
-  ['/bin', 'open executable: Operation not permitted', [126, 'exec: "/bin": is a directory']],
+  ['/bin', 'open executable: Operation not permitted', [126, 'exec: "/bin": is a directory: permission denied']],
   ['', 'open executable: Operation not permitted', [127, 'exec: "": executable file not found in $PATH']],
   ['/etc/plain/x', 'open executable: Not a directory', [127, 'exec: "/etc/plain/x": stat /etc/plain/x: not a directory']],
   [
@@ -69,6 +73,32 @@ const cases: ReadonlyArray<readonly [command: string, text: string, expected: Ex
     runc('runc run', 'error during container init: mkdir /etc/plain: not a directory'),
     [127, 'error during container init: mkdir /etc/plain: not a directory'],
   ],
+  [
+    'nosuchcmd',
+    runscRun('error finding executable "nosuchcmd" in PATH [/usr/bin /bin]: no such file or directory'),
+    [127, 'exec: "nosuchcmd": executable file not found in $PATH'],
+  ],
+  [
+    '/no/such',
+    runscRun('creating process: failed to load /no/such: no such file or directory'),
+    [127, 'exec: "/no/such": stat /no/such: no such file or directory'],
+  ],
+  [
+    '/no/such',
+    runscExec('/no/such', 'failed to load /no/such: no such file or directory'),
+    [127, 'exec: "/no/such": stat /no/such: no such file or directory'],
+  ],
+  ['/etc/plain', runscExec('/etc/plain', 'failed to load /etc/plain: permission denied'), [126, 'exec: "/etc/plain": permission denied']],
+  [
+    '/bin/garbage',
+    runscRun('creating process: failed to load /bin/garbage: exec format error'),
+    [126, 'exec: "/bin/garbage": exec format error'],
+  ],
+  [
+    'sleep',
+    runscExec('sleep', 'failed to find initial working directory "/nocwd": no such file or directory'),
+    [127, 'chdir to cwd ("/nocwd") set in config.json failed: no such file or directory'],
+  ],
 ];
 
 test("each runtime's text becomes Docker's exit code and words", () => {
@@ -81,6 +111,14 @@ test("each runtime's text becomes Docker's exit code and words", () => {
     );
     assert.equal(error.code, exitCode === 128 ? 'internal' : 'invalid', text);
   }
+});
+
+test('a client that does not know directories still ends with 126', () => {
+  for (const during of ['create', 'exec'] as const)
+    assert.match(
+      new StartError('not-executable', 'exec: "/etc": is a directory', during).message,
+      /is a directory: permission denied: unknown$/,
+    );
 });
 
 test('an exec is told as an exec', () => {

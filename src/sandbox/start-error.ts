@@ -5,7 +5,9 @@ import type { StartFailure } from './sandbox.ts';
 export class StartError extends AbodeError {
   readonly exitCode: number;
 
-  constructor(failure: StartFailure, reason: string, during: 'create' | 'exec' = 'create') {
+  constructor(failure: StartFailure, cause: string, during: 'create' | 'exec' = 'create') {
+    // Docker's clients up to version 24 know the exit status 126 by `permission denied` alone.
+    const reason = cause.replace(/: is a directory$/, ': is a directory: permission denied');
     // The daemon's wording, which clients match to choose their own exit status.
     const text = `failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: ${reason}: unknown`;
     const code = failure === 'other' ? 'internal' : 'invalid';
@@ -15,15 +17,20 @@ export class StartError extends AbodeError {
   }
 }
 
-/** Sorts a runtime's own words: crun's and runc's texts for a command that is missing or cannot be executed. */
+/** Sorts a runtime's own words: crun's, runc's and runsc's texts for a command that is missing or cannot be executed. */
 export function classifyRuntimeError(message: string, command: string, during: 'create' | 'exec' = 'create'): StartError {
   const text = lastWords(message);
   const missing = command.includes('/')
     ? `exec: "${command}": stat ${command}: no such file or directory`
     : `exec: "${command}": executable file not found in $PATH`;
-  if (/executable file .*not found|no such file or directory.*exec|stat .*no such file/i.test(text))
+  if (
+    /executable file .*not found|no such file or directory.*exec|stat .*no such file|(?:failed to load|finding executable) .*no such file/i.test(
+      text,
+    )
+  )
     return new StartError('not-found', missing, during);
-  const [, directory, why = ''] = /chdir `(.*)`: (No such file or directory|Not a directory)/.exec(text) ?? [];
+  const [, directory, why = ''] =
+    /(?:chdir|initial working directory) [`"](.*)[`"]: (no such file or directory|not a directory)/i.exec(text) ?? [];
   if (directory !== undefined)
     return new StartError('not-found', `chdir to cwd ("${directory}") set in config.json failed: ${why.toLowerCase()}`, during);
   const [, opening] = /open executable: (.*)/.exec(text) ?? [];
@@ -34,7 +41,7 @@ export function classifyRuntimeError(message: string, command: string, during: '
       : new StartError('not-executable', `exec: "${command}": is a directory`, during);
   if (
     /permission denied|exec format error|is a directory/i.test(text) &&
-    /\bexec\b|open executable|starting container process/i.test(text)
+    /\bexec\b|open executable|starting container process|failed to load/i.test(text)
   ) {
     const [detail = ''] = /exec format error|is a directory|permission denied/i.exec(text) ?? [];
     return new StartError('not-executable', `exec: "${command}": ${detail.toLowerCase()}`, during);

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { ISOLATIONS } from '../fixtures/isolations.ts';
 import { ReferenceDocker } from '../fixtures/reference-docker.ts';
-import { cannotRun, type Finished, RobustDaemon } from '../fixtures/robust-daemon.ts';
+import { cannotRun, DOCKER, type Finished, RobustDaemon } from '../fixtures/robust-daemon.ts';
 
 const IMAGE = `abode-differential:${String(process.pid)}`;
 const NAME = `abode-differential-${String(process.pid)}`;
@@ -121,7 +121,7 @@ const SCRIPTS: Readonly<Record<string, readonly (readonly string[])[]>> = {
 /** Input for commands that read it. */
 const INPUT = 'one\ntwo\n';
 
-const reference = new ReferenceDocker('docker');
+const reference = new ReferenceDocker(DOCKER);
 const skip = cannotRun === false ? await ReferenceDocker.missing() : cannotRun;
 let daemon: RobustDaemon | undefined;
 const expected = new Map<string, Finished[]>();
@@ -184,7 +184,7 @@ function normalise(text: string): string {
     .replaceAll(/^abode: (making the VM template|the VM template is ready) .*\n/gm, '')
     .replaceAll('failed to create task for container: ', '')
     .replaceAll('runc create failed: ', '')
-    .replaceAll('exec: "/etc": is a directory', 'exec: "/etc": permission denied')
+    .replaceAll('exec: "/etc": is a directory: permission denied', 'exec: "/etc": permission denied')
     .replaceAll('Cannot kill container', 'cannot kill container')
     .replaceAll(/\bContainer ID\b/g, 'container ID')
     .replaceAll('Invalid signal', 'invalid signal')

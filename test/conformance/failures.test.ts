@@ -5,7 +5,7 @@ import { conformance, type Subject } from '../fixtures/conformance.ts';
 import { rawRequest } from '../fixtures/raw-request.ts';
 import type { Finished } from '../fixtures/robust-daemon.ts';
 
-const { behaviour, once } = conformance();
+const { behaviour, once, everywhere, everywhereButCold } = conformance();
 
 const START =
   'failed to create task for container: failed to create shim task: OCI runtime create failed: unable to start container process: ';
@@ -29,21 +29,21 @@ async function nothingBegun({ daemon }: Pick<Subject, 'daemon'>): Promise<void> 
   assert.deepEqual(readdirSync(`${daemon.runDir}/c`), []);
 }
 
-behaviour('a command that is not there: 127', async (subject) => {
+everywhere('a command that is not there: 127', async (subject) => {
   await refused(subject, await subject.run([], 'nosuchcommand'), {
     code: 127,
     message: `${START}exec: "nosuchcommand": executable file not found in $PATH: unknown`,
   });
 });
 
-behaviour('a path that is not there: 127', async (subject) => {
+everywhereButCold('a path that is not there: 127', async (subject) => {
   await refused(subject, await subject.run([], '/no/such'), {
     code: 127,
     message: `${START}exec: "/no/such": stat /no/such: no such file or directory: unknown`,
   });
 });
 
-behaviour('a file that cannot be executed: 126', async (subject) => {
+everywhereButCold('a file that cannot be executed: 126', async (subject) => {
   await refused(subject, await subject.run([], '/etc/passwd'), {
     code: 126,
     message: `${START}exec: "/etc/passwd": permission denied: unknown`,
@@ -51,7 +51,10 @@ behaviour('a file that cannot be executed: 126', async (subject) => {
 });
 
 behaviour('a directory as the command: 126', async (subject) => {
-  await refused(subject, await subject.run([], '/etc'), { code: 126, message: `${START}exec: "/etc": is a directory: unknown` });
+  await refused(subject, await subject.run([], '/etc'), {
+    code: 126,
+    message: `${START}exec: "/etc": is a directory: permission denied: unknown`,
+  });
 });
 
 behaviour('a container whose command is not there stays as created, with the reason', async (subject) => {
@@ -63,7 +66,7 @@ behaviour('a container whose command is not there stays as created, with the rea
   assert.ok(state.startsWith(`created 127 ${START}`), state);
 });
 
-behaviour('an image that is not there: 125', async (subject) => {
+everywhereButCold('an image that is not there: 125', async (subject) => {
   const result = await subject.docker('run', '--rm', '--pull', 'never', ...subject.isolation.options, 'no/such:image', 'true');
   await refused(subject, result, { code: 125, message: 'No such image: no/such:image' });
 });

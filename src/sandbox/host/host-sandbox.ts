@@ -26,6 +26,7 @@ export interface HostOptions {
 const RUNTIME_MS = 60_000;
 /** What is killed then ends without its shim: its clients may keep that one a while. */
 const SHUTDOWN_MS = 5000;
+const MS_RDONLY = 1;
 
 export class HostSandbox implements Sandbox {
   readonly #options: HostOptions;
@@ -186,6 +187,7 @@ export class HostSandbox implements Sandbox {
       this.#resolveUser(spec.init),
       this.#setUpNetwork(netns),
       cgroupVersion(),
+      ...(this.#runtime === 'runsc' ? [this.#hideNetworkDefaults()] : []),
     ]);
     const process = composeProcess(spec, spec.init, user, this.#options.ceilings.rlimits, this.#options.ceilings.capabilities);
     const init: OciProcess = spec.runInit ? { ...process, args: ['/sbin/docker-init', 'init', '--', ...process.args] } : process;
@@ -199,6 +201,20 @@ export class HostSandbox implements Sandbox {
     });
     await writeFile(join(spec.runDir, 'config.json'), specJson(config), { mode: 0o600 });
     return process;
+  }
+
+  /**
+   * runsc takes a network namespace that has these files for the host's own, and refuses it; newer kernels have them in all. Only the
+   * shim and its runtime see the empty directory (docs/decisions/0013).
+   */
+  async #hideNetworkDefaults(): Promise<void> {
+    const fields = new FieldsBuilder()
+      .add(Tag.SOURCE, 'tmpfs')
+      .add(Tag.TARGET, '/proc/sys/net')
+      .add(Tag.FSTYPE, 'tmpfs')
+      .add(Tag.FLAGS, MS_RDONLY)
+      .add(Tag.DATA, 'size=4k');
+    await this.#shim.request(FrameType.MOUNT, fields);
   }
 
   async #resolveUser(process: ProcessSpec): Promise<{ uid: number; gid: number; groups: number[]; home: string }> {

@@ -44,6 +44,24 @@ const limits = (more: Partial<Limits>): Composed['linux']['resources'] =>
 const mountAt = (spec: Composed, destination: string): OciMount | undefined =>
   spec.mounts.find((mount) => mount.destination === destination);
 
+test('only root has capabilities; others could gain them by a program that has them', () => {
+  const capabilitiesOf = (uid: number, privileged: boolean): object => {
+    const spec = containerSpec();
+    return composeProcess(spec, { ...spec.init, privileged }, { ...USER, uid }, new Map(), PRIVILEGED).capabilities;
+  };
+  const sets = (usable: readonly string[], bounding: readonly string[]): object => ({
+    bounding,
+    effective: usable,
+    permitted: usable,
+    inheritable: [],
+    ambient: [],
+  });
+  assert.deepEqual(capabilitiesOf(0, false), sets(['CAP_CHOWN', 'CAP_KILL'], ['CAP_CHOWN', 'CAP_KILL']));
+  assert.deepEqual(capabilitiesOf(0, true), sets(PRIVILEGED, PRIVILEGED));
+  assert.deepEqual(capabilitiesOf(1000, false), sets([], ['CAP_CHOWN', 'CAP_KILL']));
+  assert.deepEqual(capabilitiesOf(1000, true), sets([], PRIVILEGED));
+});
+
 test('a process has the user, working directory and environment that were resolved', () => {
   const spec = containerSpec();
   const process = composeProcess(spec, spec.init, USER, new Map(), PRIVILEGED);
@@ -55,8 +73,8 @@ test('a process has the user, working directory and environment that were resolv
     cwd: '/',
     capabilities: {
       bounding: ['CAP_CHOWN', 'CAP_KILL'],
-      effective: ['CAP_CHOWN', 'CAP_KILL'],
-      permitted: ['CAP_CHOWN', 'CAP_KILL'],
+      effective: [],
+      permitted: [],
       inheritable: [],
       ambient: [],
     },

@@ -50,6 +50,8 @@ export function composeProcess(
   privilegedSet: readonly string[],
 ): OciProcess {
   const capabilities = process.privileged ? privilegedSet : spec.security.capabilities;
+  // As execve(2) leaves them; gVisor takes the sets as they are given.
+  const usable = user.uid === 0 ? capabilities : [];
   return {
     terminal: process.tty,
     ...(process.tty && process.rows > 0 ? { consoleSize: { height: process.rows, width: process.columns } } : {}),
@@ -57,7 +59,7 @@ export function composeProcess(
     args: process.args,
     env: process.env.some((entry) => entry.startsWith('HOME=')) ? process.env : [...process.env, `HOME=${user.home}`],
     cwd: process.cwd === '' ? '/' : process.cwd,
-    capabilities: { bounding: capabilities, effective: capabilities, permitted: capabilities, inheritable: [], ambient: [] },
+    capabilities: { bounding: capabilities, effective: usable, permitted: usable, inheritable: [], ambient: [] },
     rlimits: spec.rlimits.map((limit) => lowered(limit, ceilings)),
     noNewPrivileges: spec.security.noNewPrivileges,
     ...(spec.oomScoreAdj === 0 ? {} : { oomScoreAdj: spec.oomScoreAdj }),
