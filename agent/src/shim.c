@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <sys/vfs.h>
 #include <linux/magic.h>
 #include <sched.h>
@@ -23,10 +22,10 @@
 #include "log_file.h"
 #include "requests.h"
 #include "runtime.h"
+#include "shim_socket.h"
 #include "vm.h"
 
 static int log_fd = -1;
-static char socket_path[108];
 static bool started_something, shutting_down;
 static struct timer kill_timer;
 
@@ -158,32 +157,32 @@ static void on_request(struct client *client, const struct frame *request)
 	connection_refuse(connection, request, &err);
 }
 
+enum {
+	INHERITED = 3, /* the socket that its starter listens on already */
+	LONELY_MS = 10000,
+};
+
+/* Whose client's going ends the shim; NULL: it outlives all of them. */
+static const struct client *keeper;
+static bool awaits_keeper;
+static struct timer lonely_timer;
+
+static void give_up_waiting(struct timer *timer)
+{
+	(void)timer;
+	shut_down(0);
+}
+
 static void accept_client(struct watch *watch, uint32_t events)
 {
 	(void)events;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	if (fd >= 0)
-		client_accept(fd, on_request);
-}
-
-static int listen_on(const char *directory)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (snprintf(socket_path, sizeof socket_path, "%s/shim.sock", directory) >= (int)sizeof socket_path) {
-		shim_log("the path of the socket in %s is too long", directory);
-		return -1;
+	struct client *client = fd >= 0 ? client_accept(fd, on_request) : NULL;
+	if (client && awaits_keeper) {
+		awaits_keeper = false;
+		keeper = client;
+		loop_disarm(&lonely_timer);
 	}
-	memcpy(address.sun_path, socket_path, sizeof socket_path);
-	(void)unlink(socket_path);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	mode_t mask = umask(0117);
-	bool bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 128) == 0;
-	(void)umask(mask);
-	if (!bound) {
-		shim_log("listen on %s: %s", socket_path, strerror(errno));
-		return -1;
-	}
-	return fd;
 }
 
 static void signalled(struct watch *watch, uint32_t events)
@@ -199,14 +198,17 @@ static void signalled(struct watch *watch, uint32_t events)
 	shim_check_idle();
 }
 
-/* Whose client's going ends the shim; NULL: it outlives all of them. */
-static const struct client *keeper;
-
 static void client_left(const struct client *client)
 {
 	vm_client_left(client);
 	if (client == keeper)
 		shut_down(0);
+}
+
+static bool is_socket(int fd)
+{
+	struct stat info;
+	return fstat(fd, &info) == 0 && S_ISSOCK(info.st_mode);
 }
 
 int shim_main(const char *directory, bool ephemeral)
@@ -229,27 +231,25 @@ int shim_main(const char *directory, bool ephemeral)
 	(void)signal(SIGHUP, SIG_IGN);
 	loop_init();
 	proc_sink = &client_sink;
-	int listener = listen_on(directory);
+	struct error err = {0};
+	int listener = is_socket(INHERITED) ? INHERITED : shim_listen(directory, &err);
+	if (listener < 0)
+		shim_log("%s", err.message);
 	if (listener < 0 || enter_own_namespace() < 0)
 		return 1;
+	(void)fcntl(listener, F_SETFD, FD_CLOEXEC);
 	struct watch accepting = {.fd = listener, .ready = accept_client};
 	struct watch signal_watch = {.fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK), .ready = signalled};
 	loop_watch(&accepting, EPOLLIN);
 	loop_watch(&signal_watch, EPOLLIN);
 	vm_init();
 	client_gone = client_left;
-	int first = 3;
-	if (fcntl(first, F_GETFD) >= 0 && fcntl(first, F_GETFL) >= 0) {
-		struct stat info;
-		if (fstat(first, &info) == 0 && S_ISSOCK(info.st_mode) && first != listener) {
-			(void)fcntl(first, F_SETFD, FD_CLOEXEC);
-			(void)fcntl(first, F_SETFL, fcntl(first, F_GETFL) | O_NONBLOCK);
-			struct client *client = client_accept(first, on_request);
-			keeper = ephemeral ? client : NULL;
-		}
-	}
+	awaits_keeper = ephemeral;
+	lonely_timer.expired = give_up_waiting;
+	if (ephemeral)
+		loop_arm(&lonely_timer, LONELY_MS);
 	loop_run();
 	clients_flush();
-	(void)unlink(socket_path);
+	shim_unlisten(directory);
 	return 0;
 }

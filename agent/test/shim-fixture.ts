@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -40,7 +40,7 @@ export interface StartOptions {
 
 export class ShimFixture implements AsyncDisposable {
   readonly directory: string;
-  /** The daemon's: the descriptor that the shim inherited. */
+  /** The daemon's: the first connection. */
   readonly control: AgentConnection;
   readonly process: ChildProcess;
   readonly #exits = new Map<number, Exit>();
@@ -58,12 +58,11 @@ export class ShimFixture implements AsyncDisposable {
   static async start(): Promise<ShimFixture> {
     const directory = await mkdtemp(join(tmpdir(), 'abode-shim-'));
     const child = spawnDetached(agentPath, ['shim', directory], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+      stdio: 'ignore',
     });
     await once(child, 'spawn');
-    const shim = new ShimFixture(directory, child, new AgentConnection(child.stdio[3] as Socket));
-    await withDeadline(shim.control.hello(), PATIENCE_MS, 'the greeting of the shim');
-    return shim;
+    await until(() => existsSync(join(directory, 'shim.sock')), 'the socket of the shim');
+    return new ShimFixture(directory, child, await AgentConnection.open(join(directory, 'shim.sock')));
   }
 
   get ended(): boolean {

@@ -93,6 +93,7 @@ export const Tag = {
   OOM_SCORE_ADJ: 97,
   INIT: 98,
   FILE: 99,
+  EPHEMERAL: 100,
 } as const;
 
 export type Tag = (typeof Tag)[keyof typeof Tag];

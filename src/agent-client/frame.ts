@@ -34,6 +34,7 @@ export const FrameType = {
   QMP: 0x41,
   SHUTDOWN: 0x42,
   GUEST: 0x43,
+  SPAWN_SHIM: 0x44,
 } as const;
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];

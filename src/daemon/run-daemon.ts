@@ -9,6 +9,7 @@ import { createLog } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { Engine } from '../engine/engine.ts';
 import { ImageStore } from '../images/store.ts';
+import { connectSpawner } from '../sandbox/shim-spawner.ts';
 import { Database } from '../state/database.ts';
 import { components, VERSION } from './versions.ts';
 
@@ -28,6 +29,7 @@ export async function runDaemon(config: Config): Promise<void> {
   await refuseSecond(pidFile);
   await writeFileAtomic(pidFile, `${String(process.pid)}\n`, 0o644);
   const stop = stopSignal();
+  connectSpawner(AGENT);
   const database = Database.open(join(config.root, 'abode.db'));
   const images = new ImageStore({ root: join(config.root, 'images'), database, agentPath: AGENT, log });
   const engine = await Engine.open({ config, database, images, log, agentPath: AGENT, guestDirectory: GUEST });

@@ -1,17 +1,15 @@
 /** The daemon's view of one shim: starting it, finding it again, its control connection and the exits that it tells. */
 import { mkdir } from 'node:fs/promises';
-import type { Socket } from 'node:net';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { AgentConnection } from '../agent-client/connection.ts';
 import { type Fields, Fields as FieldsReader, FieldsBuilder, Tag } from '../agent-client/fields.ts';
 import { type Frame, FrameType } from '../agent-client/frame.ts';
 import { withDeadline } from '../base/deadline.ts';
-import { AbodeError } from '../base/errors.ts';
-import { spawnDetached } from '../base/process.ts';
 import { type Attachment, ShimAttachment } from './attachment.ts';
 import { readExitRecord } from './exit-record.ts';
 import type { ProcessExit, Streams } from './sandbox.ts';
+import { spawnShim } from './shim-spawner.ts';
 
 /** How long a shim may take to answer what needs no process and no guest. */
 const ANSWER_MS = 10_000;
@@ -43,23 +41,11 @@ export class Shim {
     });
   }
 
-  /** Starts a shim; its first client is this one, over an inherited socket. Requests may be sent at once. An ephemeral one ends with this process. */
+  /** Starts a shim. An ephemeral one ends with this process. */
   static async spawn(agentPath: string, directory: string, { ephemeral = false }: { ephemeral?: boolean } = {}): Promise<Shim> {
     await mkdir(directory, { recursive: true, mode: 0o711 });
-    const child = spawnDetached(agentPath, ['shim', directory, ...(ephemeral ? ['--ephemeral'] : [])], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    });
-    const failed = new Promise<never>((_, reject) => {
-      child.once('error', (cause) => {
-        reject(new AbodeError('internal', `the shim ${agentPath} could not be started: ${cause.message}`, { cause }));
-      });
-    });
-    const shim = new Shim(directory, new AgentConnection(child.stdio[3] as Socket));
-    failed.catch(() => {
-      shim.disconnect();
-    });
-    await Promise.race([withDeadline(shim.#connection.hello(), ANSWER_MS, `the greeting of the shim in ${directory}`), failed]);
-    return shim;
+    await spawnShim(agentPath, directory, ephemeral);
+    return new Shim(directory, await AgentConnection.open(join(directory, 'shim.sock')));
   }
 
   /** Finds a shim again that an earlier daemon started; undefined when it is gone. */
