@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "operations.h"
 #include "proc.h"
+#include "rehearsal.h"
 #include "requests.h"
 #include "runtime.h"
 #include "spawn_oom.h"
@@ -196,12 +197,19 @@ static void on_frame(struct connection *connection, const struct frame *frame)
 	case FRAME_PREPARE: {
 		struct builder answer = {0};
 		int made = spawn_prepare(fields, &err);
+		stdio_prepare();
 		sync(); /* what the template's disk shows is what its memory knows */
 		forget_content(fields);
 		if (made < 0)
 			connection_refuse(connection, frame, &err);
 		else
 			connection_answer(connection, frame, &answer);
+		return;
+	}
+	case FRAME_REHEARSE: {
+		struct builder answer = {0};
+		rehearsal_begin(fields);
+		connection_answer(connection, frame, &answer);
 		return;
 	}
 	case FRAME_START_PROCESS:

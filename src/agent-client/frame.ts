@@ -25,6 +25,7 @@ export const FrameType = {
   STATE: 0x25,
   RELEASE: 0x26,
   PREPARE: 0x27,
+  REHEARSE: 0x28,
   DATA: 0x30,
   EOF: 0x31,
   ACK: 0x32,

@@ -16,6 +16,8 @@ import { StartError } from '../start-error.ts';
 import { type GuestFile, initFields, processFields, seccompFilter } from './guest-process.ts';
 import { Machine } from './machine.ts';
 import { mountData, mountRoot } from './prepare.ts';
+import type { MachineType } from './qemu.ts';
+import { isWorthwhile, rehearse } from './rehearsal.ts';
 import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
 import { GUEST_ROOT } from './guest-paths.ts';
 import { padImageDisk } from './image-disk.ts';
@@ -29,8 +31,7 @@ const STOP_MS = 10_000;
 /** A machine that is on its way. */
 interface Launch {
   readonly done: Promise<void>;
-  /** Whether its guest has the container prepared. */
-  readonly prepared: boolean;
+  readonly type: MachineType;
 }
 
 export class VmSandbox implements Sandbox {
@@ -55,11 +56,11 @@ export class VmSandbox implements Sandbox {
     shim.catch(() => undefined); // told below
     try {
       // Meanwhile, since neither needs the other.
-      const { plan, prepared } = await host.plan(await machineRequest(boot, spec));
+      const plan = await host.plan(await machineRequest(boot, spec));
       const machine = new Machine(await shim);
       const done = machine.launch(plan);
       done.catch(() => undefined); // told by the start
-      return new VmSandbox(spec, machine, { done, prepared });
+      return new VmSandbox(spec, machine, { done, type: plan.type });
     } catch (error) {
       await shim.then((started) => new Machine(started).shutDown(0)).catch(() => undefined);
       throw error;
@@ -85,11 +86,12 @@ export class VmSandbox implements Sandbox {
     if (this.#origin === undefined) throw new AbodeError('internal', 'a machine that was adopted is started already');
     if ('done' in this.#origin) {
       await this.#origin.done;
-      return this.#startInit(this.#origin.prepared);
+      const { type } = this.#origin;
+      return this.#startInit(type.data === 'prepared', isWorthwhile(type, this.#spec.limits));
     }
     const image = await this.#spec.disk();
     // What is asked of the guest waits in its port until it goes on.
-    const [pid] = await Promise.all([this.#startInit(true), ...this.#wake(this.#origin, image.path, network)]);
+    const [pid] = await Promise.all([this.#startInit(true, false), ...this.#wake(this.#origin, image.path, network)]);
     return pid;
   }
 
@@ -163,13 +165,14 @@ export class VmSandbox implements Sandbox {
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
-  async #startInit(prepared: boolean): Promise<number> {
+  async #startInit(prepared: boolean, rehearsed: boolean): Promise<number> {
     const { init } = this.#spec;
     const files = await Promise.all(
       this.#spec.files.map(async ({ source, destination }): Promise<GuestFile> => ({ destination, content: await readFile(source) })),
     );
     const steps = [
       this.#machine.guest(START_MS),
+      ...(prepared && rehearsed ? [rehearse(this.#machine, this.#spec)] : []),
       this.#machine.identify(undefined, machineId(this.#spec.id)),
       ...this.#configureNetwork(),
       ...(prepared ? [] : [...mountData(this.#machine), ...mountRoot(this.#machine)]),
