@@ -43,6 +43,7 @@ import { filterContainers } from './list-filter.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
+import { checkPorts, publications } from './port-requests.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
@@ -123,7 +124,12 @@ export class Engine implements ContainerEngine {
       mkdir(join(config.root, 'vm'), { recursive: true, mode: 0o700 }),
       mkdir(join(config.runDir, 'c'), { recursive: true, mode: 0o711 }),
     ]);
-    const engine = new Engine(options, await Network.open(database, config.bridge, log));
+    const ports = {
+      agentPath: options.agentPath,
+      socketPath: join(config.runDir, 'ports.sock'),
+      published: publications(new ContainerTable(database).all()),
+    };
+    const engine = new Engine(options, await Network.open(database, config.bridge, log, ports));
     await engine.#vmHost.sweep().catch((error: unknown) => {
       log.warn({ error: messageOf(error) }, 'removing what VMs of an earlier daemon left');
     });
@@ -153,6 +159,7 @@ export class Engine implements ContainerEngine {
 
   async create(request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
     checkHostConfig(request.host);
+    checkPorts(request.config, request.host);
     const image = this.#options.images.get(request.config.Image);
     const id = randomBytes(32).toString('hex');
     const name = request.name ?? randomName((candidate) => this.#containers.hasName(candidate));

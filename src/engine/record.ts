@@ -1,4 +1,5 @@
 /** What the engine knows of a container, as it is kept in the database. */
+import type { PublishedPort } from '../network/ports/published-port.ts';
 
 /** Where a container runs, as `--runtime` chose it. */
 export type Isolation =
@@ -20,11 +21,17 @@ export interface ContainerConfig {
   readonly Env?: readonly string[] | null;
   readonly Cmd?: readonly string[] | null;
   readonly Entrypoint?: readonly string[] | null;
+  readonly ExposedPorts?: Readonly<Record<string, unknown>> | null;
   readonly Image: string;
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly StopSignal?: string;
   readonly StopTimeout?: number | null;
+}
+
+export interface PortBinding {
+  readonly HostIp?: string | null;
+  readonly HostPort?: string | null;
 }
 
 export interface Ulimit {
@@ -37,6 +44,9 @@ export interface Ulimit {
 export interface HostConfig {
   readonly Runtime?: string;
   readonly NetworkMode?: string;
+  /** By container port: `80/tcp`. */
+  readonly PortBindings?: Readonly<Record<string, readonly PortBinding[] | null>> | null;
+  readonly PublishAllPorts?: boolean;
   readonly AutoRemove?: boolean;
   readonly Memory?: number; // bytes, 0: no limit
   readonly MemorySwap?: number;
@@ -88,6 +98,7 @@ export interface NetworkAttachment {
   readonly prefixLength: number;
   readonly gateway: string;
   readonly mac: string;
+  readonly ports?: readonly PublishedPort[];
 }
 
 export interface ContainerRecord {

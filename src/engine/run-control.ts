@@ -9,6 +9,7 @@ import { AbodeError, conflict, messageOf } from '../base/errors.ts';
 import { Exclusive } from '../base/exclusive.ts';
 import type { Log } from '../base/log.ts';
 import type { Network } from '../network/network.ts';
+import type { Held } from '../network/ports/ports.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, Sandbox } from '../sandbox/sandbox.ts';
 import type { Sandboxes } from '../sandbox/sandboxes.ts';
 import { StartError } from '../sandbox/start-error.ts';
@@ -18,8 +19,10 @@ import type { ContainerTable } from './container-table.ts';
 import { DeferredAttachment } from './deferred-attachment.ts';
 import type { EventBus } from './event-bus.ts';
 import { containerAttributes } from './event-attributes.ts';
+import { endpointId } from './endpoint-id.ts';
 import { writeInjectedFiles } from './injected-files.ts';
 import type { Numbers } from './numbers.ts';
+import { portRequests } from './port-requests.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { decideRestart } from './restart-policy.ts';
 import { signalNumber } from './signals.ts';
@@ -214,16 +217,18 @@ export class RunControl {
           id,
           [...(this.#waiting.get(id) ?? [])].filter(({ options }) => options.stderr).map(({ attachment }) => attachment),
         );
+      const published = lease === undefined ? undefined : await this.#publish(record, lease.address);
       const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir), sandboxes.prepare(record.isolation, spec)]);
       sandbox = prepared;
       await this.#connectWaiting(id, sandbox, record);
       const pid = await sandbox.start();
+      await published?.translated;
       const state: ContainerState = { status: 'running', pid, startedAt: new Date().toISOString(), paused: false };
       containers.update(id, {
         proc: record.proc,
         stopRequested: false,
         state,
-        ...(record.network === undefined ? {} : { network: record.network }),
+        ...(record.network === undefined ? {} : { network: { ...record.network, ports: published?.ports ?? [] } }),
       });
     } catch (error) {
       await this.#failed(id, error, sandbox, spec);
@@ -233,6 +238,31 @@ export class RunControl {
     }
     this.#watch(containers.byId(id), sandbox);
     this.#emit(id, 'start');
+  }
+
+  async #publish(record: ContainerRecord, address: string): Promise<Held> {
+    try {
+      return await this.#parts.network.publish(record.id, address, portRequests(record));
+    } catch (cause) {
+      const endpoint = `${record.name} (${endpointId(record.id, 'bridge')})`;
+      const message = `driver failed programming external connectivity on endpoint ${endpoint}: ${messageOf(cause)}`;
+      throw new AbodeError('internal', message, { cause });
+    }
+  }
+
+  async #withdraw(id: string): Promise<void> {
+    const { network, log } = this.#parts;
+    try {
+      await network.withdraw(id);
+    } catch (error) {
+      log.error({ container: id, error: messageOf(error) }, 'withdrawing published ports');
+    }
+  }
+
+  /** Address and ports go to whoever asks next. */
+  async #leaveNetwork(id: string): Promise<void> {
+    await this.#withdraw(id);
+    this.#parts.network.release(id);
   }
 
   #networkPlan(id: string, record: ContainerRecord): NetworkPlan {
@@ -265,7 +295,7 @@ export class RunControl {
   }
 
   async #failed(id: string, error: unknown, sandbox: Sandbox | undefined, spec: ContainerSpec): Promise<void> {
-    const { containers, network, sandboxes, log } = this.#parts;
+    const { containers, sandboxes, log } = this.#parts;
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
     this.#waiting.delete(id);
     const record = containers.byId(id);
@@ -274,7 +304,7 @@ export class RunControl {
     } catch (failure) {
       log.error({ container: id, error: messageOf(failure) }, 'clean-up after a failed start');
     }
-    network.release(id);
+    await this.#leaveNetwork(id);
     const exitCode = error instanceof StartError ? error.exitCode : 128;
     containers.update(id, { network: undefined, state: { status: 'created', exitCode, error: messageOf(error) } });
     this.#emit(id, 'die', { exitCode: String(exitCode) });
@@ -325,6 +355,8 @@ export class RunControl {
       exitCode: String(exit.exitCode),
       execDuration: String(Math.max(0, Math.round((Date.parse(exit.time) - Date.parse(startedAt)) / 1000))),
     });
+    // Whoever is told of the exit may start another on the same ports.
+    await this.#withdraw(id);
     this.waiters.exited(id, { exitCode: exit.exitCode });
     try {
       await (sandbox?.release({ keepData: !autoRemove && !record.removing }) ?? this.#sweep(record));
@@ -397,7 +429,7 @@ export class RunControl {
   }
 
   async #remove(id: string): Promise<void> {
-    const { containers, sandboxes, network, paths } = this.#parts;
+    const { containers, sandboxes, paths } = this.#parts;
     if (!containers.has(id)) return;
     const record = containers.update(id, { removing: true });
     const { rootDir, runDir } = paths(id);
@@ -406,7 +438,7 @@ export class RunControl {
       rm(runDir, { recursive: true, force: true }),
       sandboxes.forget(record.isolation, id),
     ]);
-    network.release(id);
+    await this.#leaveNetwork(id);
     containers.delete(id);
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
     this.#waiting.delete(id);

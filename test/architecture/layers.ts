@@ -11,7 +11,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   state: { imports: ['base'] },
   'agent-client': { imports: ['base'] },
   images: { imports: ['base', 'state'] },
-  network: { imports: ['base', 'state'] },
+  network: { imports: ['base', 'state', 'agent-client'] },
   volumes: { imports: ['base', 'state'] },
   sandbox: { imports: ['base', 'state', 'agent-client'] },
   engine: {

@@ -40,6 +40,7 @@ const CONFIG: Record<keyof ContainerConfig, TSchema> = {
   Env: texts,
   Cmd: words,
   Entrypoint: words,
+  ExposedPorts: Type.Record(Type.String(), Type.Unknown()),
   Image: text,
   WorkingDir: text,
   Labels: pairs,
@@ -50,6 +51,8 @@ const CONFIG: Record<keyof ContainerConfig, TSchema> = {
 const HOST: Record<keyof HostConfig, TSchema> = {
   Runtime: text,
   NetworkMode: text,
+  PortBindings: Type.Record(Type.String(), Type.Union([Type.Array(fields({ HostIp: text, HostPort: text })), Type.Null()])),
+  PublishAllPorts: truth,
   AutoRemove: truth,
   Memory: whole,
   MemorySwap: whole,

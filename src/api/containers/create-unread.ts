@@ -10,8 +10,6 @@ const REFUSED_HOST: Readonly<Record<string, string>> = {
   Binds: 'mounting host directories and volumes (HostConfig.Binds)',
   Mounts: 'mounting host directories and volumes (HostConfig.Mounts)',
   VolumesFrom: 'sharing volumes (HostConfig.VolumesFrom)',
-  PortBindings: 'publishing ports (HostConfig.PortBindings)',
-  PublishAllPorts: 'publishing ports (HostConfig.PublishAllPorts)',
   Devices: 'passing devices (HostConfig.Devices)',
   DeviceRequests: 'passing devices (HostConfig.DeviceRequests)',
   DeviceCgroupRules: 'device rules (HostConfig.DeviceCgroupRules)',

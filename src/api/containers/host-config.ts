@@ -2,6 +2,7 @@
 import { maskedPathsOf, readonlyPathsOf, shmSizeOf } from '../../engine/container-spec.ts';
 import type { ContainerRecord, Isolation } from '../../engine/record.ts';
 import { networkMode } from './network-settings.ts';
+import { describeBindings } from './ports.ts';
 
 /** The `--runtime` that asks for this isolation. */
 function runtimeName(isolation: Isolation): string {
@@ -23,7 +24,7 @@ export function describeHostConfig(record: ContainerRecord): object {
     ContainerIDFile: '',
     LogConfig: { Type: 'json-file', Config: {}, ...dropEmpty(host.LogConfig) },
     NetworkMode: networkMode(record),
-    PortBindings: {},
+    PortBindings: describeBindings(host),
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0, ...dropEmpty(host.RestartPolicy) },
     AutoRemove: host.AutoRemove ?? false,
     VolumeDriver: '',
@@ -43,7 +44,7 @@ export function describeHostConfig(record: ContainerRecord): object {
     OomScoreAdj: host.OomScoreAdj ?? 0,
     PidMode: '',
     Privileged: privileged,
-    PublishAllPorts: false,
+    PublishAllPorts: host.PublishAllPorts ?? false,
     ReadonlyRootfs: host.ReadonlyRootfs ?? false,
     SecurityOpt: host.SecurityOpt ?? null,
     ...(host.Tmpfs && { Tmpfs: host.Tmpfs }),

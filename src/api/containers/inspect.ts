@@ -52,6 +52,7 @@ function describeConfig({ config, imageReference }: ContainerRecord): object {
     Tty: config.Tty ?? false,
     OpenStdin: config.OpenStdin ?? false,
     StdinOnce: config.StdinOnce ?? false,
+    ...(Object.keys(config.ExposedPorts ?? {}).length > 0 && { ExposedPorts: config.ExposedPorts }),
     Env: config.Env ?? [],
     Cmd: config.Cmd ?? null,
     Image: imageReference,

@@ -1,7 +1,9 @@
 /** A container's place on its network as Docker shows it. */
 import type { Config } from '../../config/config.ts';
 import type { ContainerRecord } from '../../engine/record.ts';
-import { endpointId, networkId } from '../networks/identity.ts';
+import { endpointId } from '../../engine/endpoint-id.ts';
+import { networkId } from '../networks/identity.ts';
+import { describePorts } from './ports.ts';
 
 /** `default` is another name of `bridge`. */
 export function networkMode({ host }: ContainerRecord): string {
@@ -39,7 +41,7 @@ export function describeNetworkSettings(record: ContainerRecord, config: Config)
     Bridge: '',
     SandboxID: '',
     SandboxKey: '',
-    Ports: {},
+    Ports: describePorts(record),
     HairpinMode: false,
     LinkLocalIPv6Address: '',
     LinkLocalIPv6PrefixLen: 0,

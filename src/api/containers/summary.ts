@@ -1,6 +1,7 @@
 /** One line of `docker ps`. */
 import type { ContainerRecord } from '../../engine/record.ts';
 import type { ApiContext } from '../context.ts';
+import { summarisePorts } from './ports.ts';
 import { describeEndpoints, networkMode } from './network-settings.ts';
 import { describeStatus, statusOf } from './status.ts';
 
@@ -17,7 +18,7 @@ export function summariseContainer(
     ImageID: record.imageId,
     Command: record.command.map((word, index) => (index > 0 && word.includes(' ') ? `'${word}'` : word)).join(' '),
     Created: Math.floor(Date.parse(record.createdAt) / 1000),
-    Ports: [],
+    Ports: summarisePorts(record),
     Labels: record.config.Labels ?? {},
     State: statusOf(record),
     Status: describeStatus(record, now),
