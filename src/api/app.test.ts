@@ -107,7 +107,6 @@ test('a container is refused for what cannot be right', async (t) => {
     [{ ...image, Env: ['=x'] }, 400, /^invalid environment variable: =x$/],
     [image, 400, /^Invalid container name \(-x\), only \[a-zA-Z0-9\]\[a-zA-Z0-9_\.-\] are allowed$/, '?name=-x'],
     [{ ...image, HostConfig: { Binds: ['/a:/b'] } }, 501, /HostConfig\.Binds/],
-    [{ ...image, HostConfig: { PortBindings: { '80/tcp': [{ HostPort: '80' }] } } }, 501, /publishing ports/],
     [{ ...image, HostConfig: { PidMode: 'host' } }, 501, /PidMode/],
     [{ ...image, Healthcheck: { Test: ['CMD', 'x'] } }, 501, /health checks/],
     [{ Image: 'nope' }, 404, /^No such image: nope:latest$/],
