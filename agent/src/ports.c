@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "cleanup.h"
 #include "connection.h"
+#include "conntrack.h"
 #include "port_request.h"
 
 /* Where the daemon that began this process talks to it. */
@@ -46,6 +47,7 @@ static void release(struct holder **at)
 {
 	struct holder *holder = *at;
 	*at = holder->next;
+	conntrack_forget(holder->ports, STALE_AFTER);
 	for (struct port *port = holder->ports, *next; port; port = next) {
 		next = port->next;
 		port_close(port);
@@ -111,6 +113,16 @@ static int let_go(struct fields request, struct error *err)
 	return 0;
 }
 
+static int translated(struct fields request, struct error *err)
+{
+	cleanup_free char *name = fields_string(request, TAG_CONTAINER);
+	struct holder *holder = name ? *find(name) : NULL;
+	if (!holder)
+		return fail(err, "invalid", 0, "PORTS_TRANSLATED of a CONTAINER that holds nothing");
+	conntrack_forget(holder->ports, STALE_BEFORE);
+	return 0;
+}
+
 static bool is_named(struct fields request, const char *name)
 {
 	size_t cursor = 0;
@@ -144,6 +156,8 @@ static int carry_out(const struct frame *frame, struct builder *answer, struct e
 		return hold(request, answer, err);
 	case FRAME_PORTS_CLOSE:
 		return let_go(request, err);
+	case FRAME_PORTS_TRANSLATED:
+		return translated(request, err);
 	case FRAME_PORTS_KEEP:
 		keep(request, answer);
 		return 0;

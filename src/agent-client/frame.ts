@@ -38,6 +38,7 @@ export const FrameType = {
   PORTS_OPEN: 0x48,
   PORTS_CLOSE: 0x49,
   PORTS_KEEP: 0x4a,
+  PORTS_TRANSLATED: 0x4b,
 } as const;
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];

@@ -59,6 +59,9 @@ everywhereButCold('a published port is reached from outside, from the host, and 
   await serve(subject, '-p', `${String(port)}:80`, '-p', `${String(port)}:80/udp`);
   for (const protocol of ['tcp', 'udp'] as const)
     assert.deepEqual(await askEverywhere(protocol, port), everywhereAnswers(subject.name), protocol);
+  // What the kernel translates keeps its sender's address; what is relayed comes from the gateway.
+  assert.equal(await outside.ask('udp', outside.hostAddress, port, { say: 'who' }), outside.address);
+  assert.equal(await ask('udp', '127.0.0.1', port, [], { say: 'who' }), await subject.inspect('{{.NetworkSettings.Gateway}}'));
 });
 
 behaviour("it is reached from other containers and from itself through the host's addresses", async (subject) => {
@@ -188,12 +191,17 @@ behaviour('a port is free again with the news of the exit', async (subject) => {
 behaviour('after a restart it leads to the container again, for those who asked before too', async (subject) => {
   const port = await freePorts();
   await serve(subject, '-p', `${String(port)}:80`, '-p', `${String(port)}:80/udp`);
+  const address = await subject.inspect('{{.NetworkSettings.IPAddress}}');
   assert.equal(await outside.ask('tcp', outside.hostAddress, port), subject.name);
+  assert.equal(await outside.ask('udp', outside.hostAddress, port, { from: 5000 }), subject.name);
   await subject.docker('stop', '-t', '0', subject.name);
   assert.equal(await outside.ask('tcp', outside.hostAddress, port), 'ECONNREFUSED');
-  // Takes the address that the container had.
-  await subject.daemon.docker('run', '-d', 'abode/base', 'sleep', '1000');
+  assert.equal(await outside.ask('udp', outside.hostAddress, port, { from: 5001 }), 'ECONNREFUSED');
   await subject.docker('start', subject.name);
   await until('it serves again', 60_000, async () => (await outside.ask('tcp', outside.hostAddress, port)) === subject.name);
+  assert.notEqual(await subject.inspect('{{.NetworkSettings.IPAddress}}'), address);
+  // Both are flows that the kernel knows from before.
+  assert.equal(await outside.ask('udp', outside.hostAddress, port, { from: 5000 }), subject.name);
+  assert.equal(await outside.ask('udp', outside.hostAddress, port, { from: 5001, say: 'who' }), outside.address);
   assert.deepEqual(await askEverywhere('udp', port), everywhereAnswers(subject.name));
 });

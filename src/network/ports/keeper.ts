@@ -67,6 +67,11 @@ export class PortKeeper {
     return this.hold(owner, address, requests);
   }
 
+  /** The kernel translates an owner's ports from now on. */
+  async translated(owner: string): Promise<void> {
+    await this.#ask(await this.#connect(), FrameType.PORTS_TRANSLATED, new FieldsBuilder().add(Tag.CONTAINER, owner));
+  }
+
   async letGo(owner: string): Promise<void> {
     if (this.#connection === undefined) return;
     const connection = await this.#connection;

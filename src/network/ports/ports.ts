@@ -52,7 +52,7 @@ export class Ports {
     const ports = await this.#keeper.hold(owner, address, requests);
     const publication = { owner, address, ports };
     this.#publications.set(owner, publication);
-    const translated = this.#change(addTranslations(tableName(this.#bridge.name), publication));
+    const translated = this.#translate(publication);
     // Whoever waits for it is told; nobody may be there to wait.
     translated.catch(() => undefined);
     return { ports, translated };
@@ -62,7 +62,12 @@ export class Ports {
     const publication = this.#publications.get(owner);
     if (publication === undefined) return;
     this.#publications.delete(owner);
-    await Promise.all([this.#change(deleteTranslations(tableName(this.#bridge.name), publication)), this.#keeper.letGo(owner)]);
+    // In this order: a datagram in between would be translated, and remembered.
+    try {
+      await this.#change(deleteTranslations(tableName(this.#bridge.name), publication));
+    } finally {
+      await this.#keeper.letGo(owner);
+    }
   }
 
   all(): Publication[] {
@@ -71,6 +76,11 @@ export class Ports {
 
   close(): Promise<void> {
     return this.#keeper.close(this.#publications.size === 0);
+  }
+
+  async #translate(publication: Publication): Promise<void> {
+    await this.#change(addTranslations(tableName(this.#bridge.name), publication));
+    if (publication.ports.some(({ protocol }) => protocol === 'udp')) await this.#keeper.translated(publication.owner);
   }
 
   /** Rules that somebody else took away are all put back. */
