@@ -1,4 +1,5 @@
 /** What the engine does for those above it (api/, and through it the command lines). Engine (engine/engine.ts) implements it. */
+import type { Family } from '../metrics/family.ts';
 import type { ContainerConfig, ContainerRecord, ExecRecord, HostConfig, VmRecord } from './record.ts';
 
 export interface CreateRequest {
@@ -148,4 +149,6 @@ export interface ContainerEngine {
 
   events(query: EventQuery): AsyncIterable<EngineEvent>;
   facts(): Promise<SystemFacts>;
+  /** For Prometheus; `version` is Abode's own. */
+  metrics(version: string): Promise<Family[]>;
 }

@@ -7,6 +7,7 @@ import { conflict, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
+import type { Family } from '../metrics/family.ts';
 import { Network } from '../network/network.ts';
 import { readCeilings } from '../sandbox/ceilings.ts';
 import { cgroupVersion } from '../sandbox/cgroup.ts';
@@ -36,6 +37,7 @@ import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
+import { countEvents, describeEngine } from './engine-metrics.ts';
 import { EventBus } from './event-bus.ts';
 import { Execs } from './execs.ts';
 import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
@@ -47,6 +49,7 @@ import { checkPorts, publications } from './port-requests.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
+import { StartMetrics } from './start-metrics.ts';
 import { VmRecords } from './vm-records.ts';
 
 export interface EngineOptions {
@@ -62,6 +65,8 @@ export class Engine implements ContainerEngine {
   readonly #options: EngineOptions;
   readonly #containers: ContainerTable;
   readonly #events = new EventBus();
+  readonly #eventCounts = countEvents();
+  readonly #starts = new StartMetrics();
   readonly #ceilings = readCeilings();
   readonly #network: Network;
   readonly #vmHost: VmHost;
@@ -73,6 +78,7 @@ export class Engine implements ContainerEngine {
   private constructor(options: EngineOptions, network: Network) {
     const { config, database, log, agentPath, guestDirectory } = options;
     const numbers = new Numbers(database);
+    this.#events.observe(this.#eventCounts.count);
     this.#options = options;
     this.#network = network;
     this.#containers = new ContainerTable(database);
@@ -111,6 +117,7 @@ export class Engine implements ContainerEngine {
       sandboxes: this.#sandboxes,
       network,
       log,
+      starts: this.#starts,
       spec: (record, plan, size) => this.#spec(record, plan, size),
     });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
@@ -316,6 +323,12 @@ export class Engine implements ContainerEngine {
       poolBytes: await this.#vmHost.pool.memory(),
       poolSize: this.#vmHost.pool.size,
     };
+  }
+
+  async metrics(version: string): Promise<Family[]> {
+    const images = this.#options.images.list({ all: false, filters: {} }).length;
+    const state = { version, containers: this.#containers.all(), images, vms: this.listVms(), facts: await this.facts() };
+    return [...describeEngine(state), this.#eventCounts.read(), ...this.#starts.read()];
   }
 
   #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {

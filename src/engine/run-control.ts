@@ -26,6 +26,7 @@ import { portRequests } from './port-requests.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { decideRestart } from './restart-policy.ts';
 import { signalNumber } from './signals.ts';
+import type { StartMetrics } from './start-metrics.ts';
 import { Waiters } from './waiters.ts';
 
 export interface RunControlParts {
@@ -35,6 +36,7 @@ export interface RunControlParts {
   readonly events: EventBus;
   readonly numbers: Numbers;
   readonly log: Log;
+  readonly starts: StartMetrics;
   readonly paths: (id: string) => ContainerPaths;
   /** The spec of a container as it is now; `size` is the terminal that the last client told. */
   readonly spec: (record: ContainerRecord, network: NetworkPlan | undefined, size: TerminalSize) => ContainerSpec;
@@ -191,13 +193,20 @@ export class RunControl {
   }
 
   async #start(id: string): Promise<void> {
+    const { containers, starts } = this.#parts;
+    const before = this.#startable(containers.byId(id));
+    await starts.measure(before.isolation, () => this.#startNow(id, before));
+  }
+
+  #startable(record: ContainerRecord): ContainerRecord {
+    if (record.removing) throw conflict('container is marked for removal and cannot be started');
+    if (record.state.status !== 'running') return record;
+    if (record.state.paused) throw conflict('cannot start a paused container, try unpause instead');
+    throw new AbodeError('not-modified', `Container ${record.id} is already running`);
+  }
+
+  async #startNow(id: string, before: ContainerRecord): Promise<void> {
     const { containers, network, numbers, paths, sandboxes } = this.#parts;
-    const before = containers.byId(id);
-    if (before.removing) throw conflict('container is marked for removal and cannot be started');
-    if (before.state.status === 'running') {
-      if (before.state.paused) throw conflict('cannot start a paused container, try unpause instead');
-      throw new AbodeError('not-modified', `Container ${id} is already running`);
-    }
     const lease = before.host.NetworkMode === 'none' ? undefined : network.lease(id);
     const { network: _former, ...rest } = before;
     const record: ContainerRecord = {

@@ -7,6 +7,7 @@ export interface Layer {
 
 export const LAYERS: Readonly<Record<string, Layer>> = {
   base: { imports: [] },
+  metrics: { imports: ['base'] },
   config: { imports: ['base'] },
   state: { imports: ['base'] },
   'agent-client': { imports: ['base'] },
@@ -15,10 +16,10 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   volumes: { imports: ['base', 'state'] },
   sandbox: { imports: ['base', 'state', 'agent-client'] },
   engine: {
-    imports: ['base', 'config', 'state', 'images', 'network', 'volumes', 'sandbox'],
+    imports: ['base', 'config', 'state', 'metrics', 'images', 'network', 'volumes', 'sandbox'],
   },
   api: {
-    imports: ['base', 'config', 'engine'],
+    imports: ['base', 'config', 'metrics', 'engine'],
     types: ['images', 'network', 'volumes', 'sandbox'],
   },
   // The composition root.

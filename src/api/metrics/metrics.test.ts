@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { request } from 'node:http';
+import { test } from 'node:test';
+import { serveMetrics } from '../../daemon/metrics-server.ts';
+import { parseExposition, valueOf } from '../../metrics/exposition-fixture.ts';
+import { startApi } from '../fixture.ts';
+
+function get(options: {
+  socketPath?: string;
+  host?: string;
+  port?: number;
+  path: string;
+  method?: string;
+}): Promise<{ status: number; type: string; body: string }> {
+  return new Promise((resolve, reject) => {
+    request({ agent: false, ...options }, (answer) => {
+      let body = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+      answer.on('end', () => {
+        resolve({ status: answer.statusCode ?? 0, type: String(answer.headers['content-type']), body });
+      });
+    })
+      .on('error', reject)
+      .end();
+  });
+}
+
+test('requests are counted by route and status, the daemon measures itself', async (t) => {
+  const { socket: socketPath } = await startApi(t);
+  for (const path of ['/containers/json', '/v1.41/containers/json?all=1', '/containers/no/json', '/nowhere'])
+    await get({ socketPath, path });
+  const { status, type, body } = await get({ socketPath, path: '/metrics' });
+  assert.deepEqual([status, type], [200, 'text/plain; version=0.0.4; charset=utf-8']);
+  const families = parseExposition(body);
+  const requests = (route: string, code: string): number => valueOf(families, 'abode_api_requests_total', { method: 'GET', route, code });
+  assert.equal(requests('/containers/json', '200'), 2);
+  assert.equal(requests('/containers/:id/json', '404'), 1);
+  assert.equal(requests('none', '404'), 1);
+  assert.equal(valueOf(families, 'abode_api_request_duration_seconds', { method: 'GET' }, '_count'), 4);
+  assert.equal(valueOf(families, 'abode_api_requests_in_flight'), 1);
+  assert.ok(valueOf(families, 'process_resident_memory_bytes') > 1e6);
+  assert.ok(valueOf(families, 'process_cpu_seconds_total') > 0);
+  assert.ok(Math.abs(valueOf(families, 'process_start_time_seconds') - Date.now() / 1000) < 1000);
+  assert.equal(valueOf(families, 'abode_engine_info', { version: '0.0.1' }), 1);
+});
+
+test('by TCP there are metrics and nothing else', async (t) => {
+  const { api } = await startApi(t);
+  const server = await serveMetrics(api, { host: '127.0.0.1', port: 0 });
+  t.after(() => {
+    server.close();
+  });
+  const address = server.address();
+  const at = { host: '127.0.0.1', port: address !== null && typeof address === 'object' ? address.port : 0 };
+  const answer = await get({ ...at, path: '/metrics' });
+  assert.equal(answer.status, 200);
+  assert.ok(parseExposition(answer.body).has('abode_engine_info'));
+  assert.equal((await get({ ...at, path: '/metrics', method: 'HEAD' })).body, '');
+  for (const path of ['/containers/json', '/', '/_ping', '/metrics/x']) assert.equal((await get({ ...at, path })).status, 404, path);
+  assert.equal((await get({ ...at, path: '/metrics', method: 'POST' })).status, 405);
+  await assert.rejects(serveMetrics(api, at), { code: 'unavailable', message: /metrics cannot be served at 127\.0\.0\.1:\d+/ });
+});
