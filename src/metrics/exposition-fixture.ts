@@ -57,7 +57,7 @@ function check(name: string, { type, help, samples }: Parsed): void {
   assert.ok(samples.length > 0 && help.endsWith('.'), `${name} has samples and a help text`);
   assert.equal(name.endsWith('_total'), type === 'counter', `${name}: counters, and only they, end with _total`);
   if (name.includes('second') || name.includes('byte')) assert.match(name.replace(/_total$/, ''), UNITS, `${name}: the unit comes last`);
-  const keys = samples.map((sample) => JSON.stringify([sample.name, Object.entries(sample.labels).toSorted()]));
+  const keys = samples.map((sample) => JSON.stringify([sample.name, Object.entries(sample.labels).toSorted(byName)]));
   assert.equal(new Set(keys).size, keys.length, `${name}: a sample once`);
   if (type !== 'gauge') for (const sample of samples) assert.ok(sample.value >= 0, `${name} is not negative`);
   if (type === 'histogram') checkHistogram(name, samples);
@@ -96,4 +96,8 @@ export function valueOf(
   );
   assert.equal(found.length, 1, `${family}${suffix} ${JSON.stringify(labels)}: ${JSON.stringify(found)}`);
   return found[0]?.value ?? NaN;
+}
+
+function byName([left]: readonly [string, string], [right]: readonly [string, string]): number {
+  return left < right ? -1 : 1;
 }

@@ -24,7 +24,7 @@ export const LAYERS: Readonly<Record<string, Layer>> = {
   },
   // The composition root.
   daemon: {
-    imports: ['base', 'config', 'state', 'agent-client', 'images', 'network', 'volumes', 'sandbox', 'engine', 'api'],
+    imports: ['base', 'config', 'state', 'metrics', 'agent-client', 'images', 'network', 'volumes', 'sandbox', 'engine', 'api'],
   },
   // Clients: they speak to the daemon through its socket.
   'docker-client': { imports: ['base'], types: ['engine'] },

@@ -1,17 +1,10 @@
 import assert from 'node:assert/strict';
 import { request } from 'node:http';
 import { test } from 'node:test';
-import { serveMetrics } from '../../daemon/metrics-server.ts';
 import { parseExposition, valueOf } from '../../metrics/exposition-fixture.ts';
 import { startApi } from '../fixture.ts';
 
-function get(options: {
-  socketPath?: string;
-  host?: string;
-  port?: number;
-  path: string;
-  method?: string;
-}): Promise<{ status: number; type: string; body: string }> {
+function get(options: { socketPath: string; path: string }): Promise<{ status: number; type: string; body: string }> {
   return new Promise((resolve, reject) => {
     request({ agent: false, ...options }, (answer) => {
       let body = '';
@@ -42,21 +35,4 @@ test('requests are counted by route and status, the daemon measures itself', asy
   assert.ok(valueOf(families, 'process_cpu_seconds_total') > 0);
   assert.ok(Math.abs(valueOf(families, 'process_start_time_seconds') - Date.now() / 1000) < 1000);
   assert.equal(valueOf(families, 'abode_engine_info', { version: '0.0.1' }), 1);
-});
-
-test('by TCP there are metrics and nothing else', async (t) => {
-  const { api } = await startApi(t);
-  const server = await serveMetrics(api, { host: '127.0.0.1', port: 0 });
-  t.after(() => {
-    server.close();
-  });
-  const address = server.address();
-  const at = { host: '127.0.0.1', port: address !== null && typeof address === 'object' ? address.port : 0 };
-  const answer = await get({ ...at, path: '/metrics' });
-  assert.equal(answer.status, 200);
-  assert.ok(parseExposition(answer.body).has('abode_engine_info'));
-  assert.equal((await get({ ...at, path: '/metrics', method: 'HEAD' })).body, '');
-  for (const path of ['/containers/json', '/', '/_ping', '/metrics/x']) assert.equal((await get({ ...at, path })).status, 404, path);
-  assert.equal((await get({ ...at, path: '/metrics', method: 'POST' })).status, 405);
-  await assert.rejects(serveMetrics(api, at), { code: 'unavailable', message: /metrics cannot be served at 127\.0\.0\.1:\d+/ });
 });
