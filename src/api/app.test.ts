@@ -276,7 +276,7 @@ test('what acts on a container', async (t) => {
     ['POST', '/containers/new/stop?t=x', 400],
     ['POST', '/containers/new/stop?t=2&signal=INT', 204],
     ['POST', '/containers/new/stop', 304],
-    ['DELETE', '/containers/new?link=1', 501],
+    ['DELETE', '/containers/new?link=1', 409],
     ['DELETE', '/containers/new?force=true&v=1', 204],
     ['DELETE', '/containers/new', 404],
     ['POST', '/containers/new/start', 404],

@@ -432,6 +432,11 @@ export class FakeEngine implements ContainerEngine {
     };
   }
 
+  async removeLink(parent: string, alias: string): Promise<void> {
+    this.get(parent);
+    this.calls.push(`removeLink ${alias}`);
+  }
+
   async metrics(version: string): Promise<Family[]> {
     return [gauge('abode_engine_info', 'Fake.', [{ labels: { version }, value: 1 }])];
   }

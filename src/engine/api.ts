@@ -129,6 +129,8 @@ export interface ContainerEngine {
   unpause(reference: string): Promise<void>;
   rename(reference: string, name: string): Promise<void>;
   remove(reference: string, options: { force: boolean }): Promise<void>;
+  /** Takes a legacy link away; what runs keeps what it was told. */
+  removeLink(parent: string, alias: string): Promise<void>;
   /** The promise of the promise: the first resolves when the wait is registered (headers can be sent), the second with the exit. */
   wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }>;
   logs(reference: string, options: LogOptions): Promise<AsyncIterable<LogEntry>>;

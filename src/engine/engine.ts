@@ -41,6 +41,7 @@ import { countEvents, describeEngine } from './engine-metrics.ts';
 import { EventBus } from './event-bus.ts';
 import { Execs } from './execs.ts';
 import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
+import { keepsAddress, resolveLinks } from './links.ts';
 import { filterContainers } from './list-filter.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
@@ -170,7 +171,8 @@ export class Engine implements ContainerEngine {
     const image = this.#options.images.get(request.config.Image);
     const id = randomBytes(32).toString('hex');
     const name = request.name ?? randomName((candidate) => this.#containers.hasName(candidate));
-    const record = composeRecord(request, image, id, name, new Date().toISOString());
+    const links = resolveLinks(request.host.Links, (reference) => this.get(reference));
+    const record = { ...composeRecord(request, image, id, name, new Date().toISOString()), links };
     this.#containers.insert(record);
     await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
     this.#events.emit('container', 'create', id, containerAttributes(record));
@@ -218,6 +220,9 @@ export class Engine implements ContainerEngine {
   async rename(reference: string, name: string): Promise<void> {
     const old = this.get(reference);
     const record = this.#containers.update(old.id, { name });
+    for (const { id, links = [] } of this.#containers.all())
+      if (links.some(({ container }) => container === old.id))
+        this.#containers.update(id, { links: links.map((link) => (link.container === old.id ? { ...link, name } : link)) });
     this.#events.emit('container', 'rename', record.id, { ...containerAttributes(record), oldName: `/${old.name}` });
   }
 
@@ -225,6 +230,13 @@ export class Engine implements ContainerEngine {
     const { id } = this.get(reference);
     await this.#runs.remove(id, options.force);
     this.#execs.forget(id);
+  }
+
+  // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
+  async removeLink(parent: string, alias: string): Promise<void> {
+    const { id, links = [] } = this.get(parent);
+    if (!links.some((link) => link.alias === alias)) throw notFound(`No such container: ${parent}/${alias}`);
+    this.#containers.update(id, { links: links.filter((link) => link.alias !== alias) });
   }
 
   // eslint-disable-next-line typescript/require-await -- its second promise is the wait
@@ -375,8 +387,7 @@ export class Engine implements ContainerEngine {
   /** Addresses of those whom a crash took away before they gave them back. */
   #releaseForgottenAddresses(): void {
     for (const owner of this.#network.owners()) {
-      const held = this.#containers.has(owner) && this.#containers.byId(owner).state.status === 'running';
-      if (!held) this.#network.release(owner);
+      if (!keepsAddress(owner, this.#containers.all())) this.#network.release(owner);
     }
   }
 }

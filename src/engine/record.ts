@@ -25,6 +25,7 @@ export interface ContainerConfig {
   readonly Image: string;
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly MacAddress?: string;
   readonly StopSignal?: string;
   readonly StopTimeout?: number | null;
 }
@@ -69,6 +70,7 @@ export interface HostConfig {
   readonly Init?: boolean | null;
   readonly OomScoreAdj?: number;
   readonly ExtraHosts?: readonly string[] | null;
+  readonly Links?: readonly string[] | null;
   readonly Dns?: readonly string[] | null;
   readonly DnsSearch?: readonly string[] | null;
   readonly DnsOptions?: readonly string[] | null;
@@ -101,6 +103,13 @@ export interface NetworkAttachment {
   readonly ports?: readonly PublishedPort[];
 }
 
+/** A legacy link to another container on the default bridge. */
+export interface ContainerLink {
+  readonly container: string; // id
+  readonly name: string; // what it is called now
+  readonly alias: string;
+}
+
 export interface ContainerRecord {
   readonly id: string; // 64 hex digits
   readonly name: string; // without the leading slash
@@ -116,6 +125,9 @@ export interface ContainerRecord {
   readonly command: readonly string[];
   readonly state: ContainerState;
   readonly network?: NetworkAttachment;
+  readonly links?: readonly ContainerLink[];
+  /** What its links gave its processes at its start. */
+  readonly linkEnvironment?: readonly string[];
   readonly restartCount: number;
   /** The agent's number for the current or last init in its sandbox. */
   readonly proc: number;

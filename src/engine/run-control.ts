@@ -21,6 +21,7 @@ import type { EventBus } from './event-bus.ts';
 import { containerAttributes } from './event-attributes.ts';
 import { endpointId } from './endpoint-id.ts';
 import { writeInjectedFiles } from './injected-files.ts';
+import { keepsAddress, linkedContainers, type LinkedContainer, linkEnvironment } from './links.ts';
 import type { Numbers } from './numbers.ts';
 import { portRequests } from './port-requests.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
@@ -213,13 +214,15 @@ export class RunControl {
       ...rest,
       proc: numbers.next(),
       stopRequested: false,
-      ...(lease === undefined ? {} : { network: { network: 'bridge', ...lease } }),
+      ...(lease === undefined ? {} : { network: { network: 'bridge', ...lease, mac: before.config.MacAddress ?? lease.mac } }),
     };
     const { rootDir } = paths(id);
-    const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
-    const spec = this.#parts.spec(record, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
     let sandbox: Sandbox | undefined;
     try {
+      const links = lease === undefined ? [] : this.#linked(record);
+      const told = links.flatMap((link) => linkEnvironment(record, link));
+      const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
+      const spec = this.#parts.spec({ ...record, linkEnvironment: told }, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
       // VMs start within the preparation.
       if (record.isolation.kind !== 'container')
         this.#starting.set(
@@ -227,7 +230,7 @@ export class RunControl {
           [...(this.#waiting.get(id) ?? [])].filter(({ options }) => options.stderr).map(({ attachment }) => attachment),
         );
       const published = lease === undefined ? undefined : await this.#publish(record, lease.address);
-      const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir), sandboxes.prepare(record.isolation, spec)]);
+      const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir, links), sandboxes.prepare(record.isolation, spec)]);
       sandbox = prepared;
       await this.#connectWaiting(id, sandbox, record);
       const pid = await sandbox.start();
@@ -237,10 +240,11 @@ export class RunControl {
         proc: record.proc,
         stopRequested: false,
         state,
+        linkEnvironment: told,
         ...(record.network === undefined ? {} : { network: { ...record.network, ports: published?.ports ?? [] } }),
       });
     } catch (error) {
-      await this.#failed(id, error, sandbox, spec);
+      await this.#failed(id, error, sandbox);
       throw error;
     } finally {
       this.#starting.delete(id);
@@ -268,10 +272,21 @@ export class RunControl {
     }
   }
 
-  /** Address and ports go to whoever asks next. */
+  /** Address and ports go to whoever asks next, and the addresses that were only kept for its links. */
   async #leaveNetwork(id: string): Promise<void> {
     await this.#withdraw(id);
-    this.#parts.network.release(id);
+    this.#releaseAddresses(id);
+  }
+
+  #releaseAddresses(id: string): void {
+    const { containers, network } = this.#parts;
+    const left = [id, ...(containers.byId(id).links ?? []).map(({ container }) => container)];
+    for (const each of left) if (!keepsAddress(each, containers.all())) network.release(each);
+  }
+
+  #linked(record: ContainerRecord): LinkedContainer[] {
+    const { containers } = this.#parts;
+    return linkedContainers(record, (id) => (containers.has(id) ? containers.byId(id) : undefined));
   }
 
   #networkPlan(id: string, record: ContainerRecord): NetworkPlan {
@@ -303,13 +318,13 @@ export class RunControl {
     );
   }
 
-  async #failed(id: string, error: unknown, sandbox: Sandbox | undefined, spec: ContainerSpec): Promise<void> {
-    const { containers, sandboxes, log } = this.#parts;
+  async #failed(id: string, error: unknown, sandbox: Sandbox | undefined): Promise<void> {
+    const { containers, log } = this.#parts;
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
     this.#waiting.delete(id);
     const record = containers.byId(id);
     try {
-      await (sandbox === undefined ? sandboxes.sweep(record.isolation, spec) : sandbox.release({ keepData: true }));
+      await (sandbox === undefined ? this.#sweep(record) : sandbox.release({ keepData: true }));
     } catch (failure) {
       log.error({ container: id, error: messageOf(failure) }, 'clean-up after a failed start');
     }
@@ -337,7 +352,7 @@ export class RunControl {
   }
 
   async #ended(id: string, exit: ProcessExit, sandbox: Sandbox | undefined): Promise<void> {
-    const { containers, network, log } = this.#parts;
+    const { containers, log } = this.#parts;
     if (!containers.has(id)) return;
     const record = containers.byId(id);
     if (record.state.status !== 'running') return;
@@ -373,7 +388,7 @@ export class RunControl {
       log.error({ container: id, error: messageOf(error) }, 'releasing a container that ended');
     }
     this.#runs.delete(id);
-    network.release(id);
+    this.#releaseAddresses(id);
     if (record.stopRequested) this.#emit(id, 'stop');
     if (autoRemove) await this.#remove(id);
     else if (restart) this.#scheduleRestart(id, decision.delayMs);
@@ -448,6 +463,7 @@ export class RunControl {
       sandboxes.forget(record.isolation, id),
     ]);
     await this.#leaveNetwork(id);
+    this.#parts.network.release(id);
     containers.delete(id);
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
     this.#waiting.delete(id);

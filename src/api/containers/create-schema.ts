@@ -44,6 +44,7 @@ const CONFIG: Record<keyof ContainerConfig, TSchema> = {
   Image: text,
   WorkingDir: text,
   Labels: pairs,
+  MacAddress: text,
   StopSignal: text,
   StopTimeout: whole,
 };
@@ -75,6 +76,7 @@ const HOST: Record<keyof HostConfig, TSchema> = {
   Init: truth,
   OomScoreAdj: whole,
   ExtraHosts: texts,
+  Links: texts,
   Dns: texts,
   DnsSearch: texts,
   DnsOptions: texts,

@@ -40,7 +40,7 @@ export function describeHostConfig(record: ContainerRecord): object {
     GroupAdd: host.GroupAdd ?? null,
     IpcMode: 'private',
     Cgroup: '',
-    Links: null,
+    Links: describeLinks(record),
     OomScoreAdj: host.OomScoreAdj ?? 0,
     PidMode: '',
     Privileged: privileged,
@@ -96,4 +96,8 @@ function dropEmpty(value: object | undefined): object {
 /** Docker writes "none at all" as null. */
 function orNull(paths: readonly string[]): readonly string[] | null {
   return paths.length === 0 ? null : paths;
+}
+
+function describeLinks({ name, links = [] }: ContainerRecord): readonly string[] | null {
+  return links.length === 0 ? null : links.map((link) => `/${link.name}:/${name}/${link.alias}`);
 }

@@ -59,6 +59,7 @@ function describeConfig({ config, imageReference }: ContainerRecord): object {
     Volumes: null,
     WorkingDir: config.WorkingDir ?? '',
     Entrypoint: config.Entrypoint ?? null,
+    ...(config.MacAddress !== undefined && { MacAddress: config.MacAddress }),
     OnBuild: null,
     Labels: config.Labels ?? {},
     ...(config.StopSignal !== undefined && config.StopSignal !== '' && { StopSignal: config.StopSignal }),

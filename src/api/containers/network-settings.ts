@@ -19,7 +19,8 @@ export function describeEndpoints(record: ContainerRecord, config: Config): Reco
       IPAMConfig: null,
       Links: null,
       Aliases: null,
-      MacAddress: network?.mac ?? '',
+      // One that was asked for is told before the start too.
+      MacAddress: network?.mac ?? record.config.MacAddress ?? '',
       DriverOpts: null,
       GwPriority: 0,
       NetworkID: network === undefined && record.state.status !== 'running' ? '' : networkId(config, name),

@@ -9,10 +9,11 @@ export function summariseContainer(
   record: ContainerRecord,
   { images, config }: Pick<ApiContext, 'images' | 'config'>,
   now: number,
+  linkNames: readonly string[] = [],
 ): object {
   return {
     Id: record.id,
-    Names: [`/${record.name}`],
+    Names: [`/${record.name}`, ...linkNames],
     // A reference that means another image by now would mislead.
     Image: images.find(record.imageReference)?.id === record.imageId ? record.imageReference : record.imageId,
     ImageID: record.imageId,
