@@ -36,6 +36,10 @@ export const FrameType = {
   SHUTDOWN: 0x42,
   GUEST: 0x43,
   SPAWN_SHIM: 0x44,
+  PORTS_OPEN: 0x48,
+  PORTS_CLOSE: 0x49,
+  PORTS_KEEP: 0x4a,
+  PORTS_TRANSLATED: 0x4b,
 } as const;
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];

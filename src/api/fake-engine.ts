@@ -21,6 +21,7 @@ import type {
   WaitResult,
 } from '../engine/api.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from '../engine/record.ts';
+import { type Family, gauge } from '../metrics/family.ts';
 import type { ImageDisk, ImageRecord, Images, Progress } from '../images/api.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -429,6 +430,15 @@ export class FakeEngine implements ContainerEngine {
       poolBytes: 0,
       poolSize: 0,
     };
+  }
+
+  async removeLink(parent: string, alias: string): Promise<void> {
+    this.get(parent);
+    this.calls.push(`removeLink ${alias}`);
+  }
+
+  async metrics(version: string): Promise<Family[]> {
+    return [gauge('abode_engine_info', 'Fake.', [{ labels: { version }, value: 1 }])];
   }
 
   #process(id: string): FakeProcess {

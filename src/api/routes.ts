@@ -34,6 +34,7 @@ import { routeImagePrune } from './images/prune.ts';
 import { routeImageRemove } from './images/remove.ts';
 import { routeSave } from './images/save.ts';
 import { routeTag } from './images/tag.ts';
+import { routeMetrics } from './metrics/metrics.ts';
 import { routeNetworkInspect } from './networks/inspect.ts';
 import { routeNetworkList } from './networks/list.ts';
 import { refuseSwarm } from './swarm.ts';
@@ -86,6 +87,7 @@ const JSON_ROUTES: readonly Route[] = [
   routeMemory,
   routeFacts,
   routeImageSizes,
+  routeMetrics,
 ];
 const BYTE_ROUTES: readonly Route[] = [routePing, routeAttach, routeLoad, routeImageCreate, routeAuth, refuseSwarm, refuseUnsupported];
 

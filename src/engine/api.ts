@@ -1,4 +1,5 @@
 /** What the engine does for those above it (api/, and through it the command lines). Engine (engine/engine.ts) implements it. */
+import type { Family } from '../metrics/family.ts';
 import type { ContainerConfig, ContainerRecord, ExecRecord, HostConfig, VmRecord } from './record.ts';
 
 export interface CreateRequest {
@@ -128,6 +129,8 @@ export interface ContainerEngine {
   unpause(reference: string): Promise<void>;
   rename(reference: string, name: string): Promise<void>;
   remove(reference: string, options: { force: boolean }): Promise<void>;
+  /** Takes a legacy link away; what runs keeps what it was told. */
+  removeLink(parent: string, alias: string): Promise<void>;
   /** The promise of the promise: the first resolves when the wait is registered (headers can be sent), the second with the exit. */
   wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }>;
   logs(reference: string, options: LogOptions): Promise<AsyncIterable<LogEntry>>;
@@ -148,4 +151,6 @@ export interface ContainerEngine {
 
   events(query: EventQuery): AsyncIterable<EngineEvent>;
   facts(): Promise<SystemFacts>;
+  /** For Prometheus; `version` is Abode's own. */
+  metrics(version: string): Promise<Family[]>;
 }

@@ -7,6 +7,7 @@ import { conflict, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
+import type { Family } from '../metrics/family.ts';
 import { Network } from '../network/network.ts';
 import { readCeilings } from '../sandbox/ceilings.ts';
 import { cgroupVersion } from '../sandbox/cgroup.ts';
@@ -36,16 +37,20 @@ import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
+import { countEvents, describeEngine } from './engine-metrics.ts';
 import { EventBus } from './event-bus.ts';
 import { Execs } from './execs.ts';
 import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
+import { keepsAddress, resolveLinks } from './links.ts';
 import { filterContainers } from './list-filter.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
+import { checkPorts, publications } from './port-requests.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
+import { StartMetrics } from './start-metrics.ts';
 import { VmRecords } from './vm-records.ts';
 
 export interface EngineOptions {
@@ -61,6 +66,8 @@ export class Engine implements ContainerEngine {
   readonly #options: EngineOptions;
   readonly #containers: ContainerTable;
   readonly #events = new EventBus();
+  readonly #eventCounts = countEvents();
+  readonly #starts = new StartMetrics();
   readonly #ceilings = readCeilings();
   readonly #network: Network;
   readonly #vmHost: VmHost;
@@ -72,6 +79,7 @@ export class Engine implements ContainerEngine {
   private constructor(options: EngineOptions, network: Network) {
     const { config, database, log, agentPath, guestDirectory } = options;
     const numbers = new Numbers(database);
+    this.#events.observe(this.#eventCounts.count);
     this.#options = options;
     this.#network = network;
     this.#containers = new ContainerTable(database);
@@ -110,6 +118,7 @@ export class Engine implements ContainerEngine {
       sandboxes: this.#sandboxes,
       network,
       log,
+      starts: this.#starts,
       spec: (record, plan, size) => this.#spec(record, plan, size),
     });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
@@ -123,7 +132,12 @@ export class Engine implements ContainerEngine {
       mkdir(join(config.root, 'vm'), { recursive: true, mode: 0o700 }),
       mkdir(join(config.runDir, 'c'), { recursive: true, mode: 0o711 }),
     ]);
-    const engine = new Engine(options, await Network.open(database, config.bridge, log));
+    const ports = {
+      agentPath: options.agentPath,
+      socketPath: join(config.runDir, 'ports.sock'),
+      published: publications(new ContainerTable(database).all()),
+    };
+    const engine = new Engine(options, await Network.open(database, config.bridge, log, ports));
     await engine.#vmHost.sweep().catch((error: unknown) => {
       log.warn({ error: messageOf(error) }, 'removing what VMs of an earlier daemon left');
     });
@@ -153,10 +167,12 @@ export class Engine implements ContainerEngine {
 
   async create(request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
     checkHostConfig(request.host);
+    checkPorts(request.config, request.host);
     const image = this.#options.images.get(request.config.Image);
     const id = randomBytes(32).toString('hex');
     const name = request.name ?? randomName((candidate) => this.#containers.hasName(candidate));
-    const record = composeRecord(request, image, id, name, new Date().toISOString());
+    const links = resolveLinks(request.host.Links, (reference) => this.get(reference));
+    const record = { ...composeRecord(request, image, id, name, new Date().toISOString()), links };
     this.#containers.insert(record);
     await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
     this.#events.emit('container', 'create', id, containerAttributes(record));
@@ -204,6 +220,9 @@ export class Engine implements ContainerEngine {
   async rename(reference: string, name: string): Promise<void> {
     const old = this.get(reference);
     const record = this.#containers.update(old.id, { name });
+    for (const { id, links = [] } of this.#containers.all())
+      if (links.some(({ container }) => container === old.id))
+        this.#containers.update(id, { links: links.map((link) => (link.container === old.id ? { ...link, name } : link)) });
     this.#events.emit('container', 'rename', record.id, { ...containerAttributes(record), oldName: `/${old.name}` });
   }
 
@@ -211,6 +230,13 @@ export class Engine implements ContainerEngine {
     const { id } = this.get(reference);
     await this.#runs.remove(id, options.force);
     this.#execs.forget(id);
+  }
+
+  // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
+  async removeLink(parent: string, alias: string): Promise<void> {
+    const { id, links = [] } = this.get(parent);
+    if (!links.some((link) => link.alias === alias)) throw notFound(`No such container: ${parent}/${alias}`);
+    this.#containers.update(id, { links: links.filter((link) => link.alias !== alias) });
   }
 
   // eslint-disable-next-line typescript/require-await -- its second promise is the wait
@@ -311,6 +337,12 @@ export class Engine implements ContainerEngine {
     };
   }
 
+  async metrics(version: string): Promise<Family[]> {
+    const images = this.#options.images.list({ all: false, filters: {} }).length;
+    const state = { version, containers: this.#containers.all(), images, vms: this.listVms(), facts: await this.facts() };
+    return [...describeEngine(state), this.#eventCounts.read(), ...this.#starts.read()];
+  }
+
   #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {
     const { Type: type, Config: settings } = record.host.LogConfig ?? {};
     if (type === 'none') throw conflict('configured logging driver does not support reading');
@@ -355,8 +387,7 @@ export class Engine implements ContainerEngine {
   /** Addresses of those whom a crash took away before they gave them back. */
   #releaseForgottenAddresses(): void {
     for (const owner of this.#network.owners()) {
-      const held = this.#containers.has(owner) && this.#containers.byId(owner).state.status === 'running';
-      if (!held) this.#network.release(owner);
+      if (!keepsAddress(owner, this.#containers.all())) this.#network.release(owner);
     }
   }
 }

@@ -18,6 +18,11 @@ export class EventBus {
     for (const listener of this.#listeners) listener(event);
   }
 
+  /** Calls the observer with each event from now on, for as long as the bus is there. */
+  observe(observer: (event: EngineEvent) => void): void {
+    this.#listeners.add(observer);
+  }
+
   /** Past events first when `since` is given, then new ones until `until` or the signal. */
   async *query(query: EventQuery): AsyncGenerator<EngineEvent> {
     const { since, until, signal } = query;

@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { containerResolvConf } from '../network/host-network.ts';
+import { linkHosts, type LinkedContainer } from './links.ts';
 import type { ContainerRecord } from './record.ts';
 
 const LOCAL_HOSTS = `127.0.0.1\tlocalhost
@@ -12,17 +13,17 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 `;
 
-export async function writeInjectedFiles(record: ContainerRecord, rootDir: string): Promise<void> {
+export async function writeInjectedFiles(record: ContainerRecord, rootDir: string, links: readonly LinkedContainer[] = []): Promise<void> {
   await mkdir(rootDir, { recursive: true, mode: 0o710 });
   // Not synced: they are made anew before each start.
   await Promise.all([
-    writeFile(join(rootDir, 'hosts'), hosts(record)),
+    writeFile(join(rootDir, 'hosts'), hosts(record, links)),
     writeFile(join(rootDir, 'hostname'), `${record.config.Hostname ?? ''}\n`),
     writeFile(join(rootDir, 'resolv.conf'), resolvConf(record, await containerResolvConf())),
   ]);
 }
 
-export function hosts(record: ContainerRecord): string {
+export function hosts(record: ContainerRecord, links: readonly LinkedContainer[] = []): string {
   const { Hostname: hostname = '', Domainname: domain = '' } = record.config;
   const names = domain === '' ? hostname : `${hostname}.${domain} ${hostname}`;
   const extra = (record.host.ExtraHosts ?? []).map((entry) => {
@@ -31,7 +32,7 @@ export function hosts(record: ContainerRecord): string {
     return `${address === 'host-gateway' ? (record.network?.gateway ?? '127.0.0.1') : address}\t${entry.slice(0, at)}\n`;
   });
   const own = record.network === undefined ? '' : `${record.network.address}\t${names}\n`;
-  return `${LOCAL_HOSTS}${extra.join('')}${own}`;
+  return `${LOCAL_HOSTS}${extra.join('')}${linkHosts(links)}${own}`;
 }
 
 /** `--dns` and its neighbours replace the host's lines of their kind. */

@@ -2,6 +2,7 @@
 import { invalid } from '../base/errors.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ListFilter } from './api.ts';
+import { portFilter } from './port-filter.ts';
 
 const KNOWN = [
   'ancestor',
@@ -76,6 +77,10 @@ function check(
     }
     case 'network':
       return (record) => values.includes(record.network?.network ?? networkMode(record));
+    case 'publish':
+      return portFilter(key, values, ({ host }) => Object.keys(host.PortBindings ?? {}));
+    case 'expose':
+      return portFilter(key, values, ({ config }) => Object.keys(config.ExposedPorts ?? {}));
     case 'health':
       return () => values.includes('none');
     case 'is-task':

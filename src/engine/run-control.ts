@@ -9,6 +9,7 @@ import { AbodeError, conflict, messageOf } from '../base/errors.ts';
 import { Exclusive } from '../base/exclusive.ts';
 import type { Log } from '../base/log.ts';
 import type { Network } from '../network/network.ts';
+import type { Held } from '../network/ports/ports.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, Sandbox } from '../sandbox/sandbox.ts';
 import type { Sandboxes } from '../sandbox/sandboxes.ts';
 import { StartError } from '../sandbox/start-error.ts';
@@ -18,11 +19,15 @@ import type { ContainerTable } from './container-table.ts';
 import { DeferredAttachment } from './deferred-attachment.ts';
 import type { EventBus } from './event-bus.ts';
 import { containerAttributes } from './event-attributes.ts';
+import { endpointId } from './endpoint-id.ts';
 import { writeInjectedFiles } from './injected-files.ts';
+import { keepsAddress, linkedContainers, type LinkedContainer, linkEnvironment } from './links.ts';
 import type { Numbers } from './numbers.ts';
+import { portRequests } from './port-requests.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { decideRestart } from './restart-policy.ts';
 import { signalNumber } from './signals.ts';
+import type { StartMetrics } from './start-metrics.ts';
 import { Waiters } from './waiters.ts';
 
 export interface RunControlParts {
@@ -32,6 +37,7 @@ export interface RunControlParts {
   readonly events: EventBus;
   readonly numbers: Numbers;
   readonly log: Log;
+  readonly starts: StartMetrics;
   readonly paths: (id: string) => ContainerPaths;
   /** The spec of a container as it is now; `size` is the terminal that the last client told. */
   readonly spec: (record: ContainerRecord, network: NetworkPlan | undefined, size: TerminalSize) => ContainerSpec;
@@ -188,51 +194,99 @@ export class RunControl {
   }
 
   async #start(id: string): Promise<void> {
+    const { containers, starts } = this.#parts;
+    const before = this.#startable(containers.byId(id));
+    await starts.measure(before.isolation, () => this.#startNow(id, before));
+  }
+
+  #startable(record: ContainerRecord): ContainerRecord {
+    if (record.removing) throw conflict('container is marked for removal and cannot be started');
+    if (record.state.status !== 'running') return record;
+    if (record.state.paused) throw conflict('cannot start a paused container, try unpause instead');
+    throw new AbodeError('not-modified', `Container ${record.id} is already running`);
+  }
+
+  async #startNow(id: string, before: ContainerRecord): Promise<void> {
     const { containers, network, numbers, paths, sandboxes } = this.#parts;
-    const before = containers.byId(id);
-    if (before.removing) throw conflict('container is marked for removal and cannot be started');
-    if (before.state.status === 'running') {
-      if (before.state.paused) throw conflict('cannot start a paused container, try unpause instead');
-      throw new AbodeError('not-modified', `Container ${id} is already running`);
-    }
     const lease = before.host.NetworkMode === 'none' ? undefined : network.lease(id);
     const { network: _former, ...rest } = before;
     const record: ContainerRecord = {
       ...rest,
       proc: numbers.next(),
       stopRequested: false,
-      ...(lease === undefined ? {} : { network: { network: 'bridge', ...lease } }),
+      ...(lease === undefined ? {} : { network: { network: 'bridge', ...lease, mac: before.config.MacAddress ?? lease.mac } }),
     };
     const { rootDir } = paths(id);
-    const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
-    const spec = this.#parts.spec(record, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
     let sandbox: Sandbox | undefined;
     try {
+      const links = lease === undefined ? [] : this.#linked(record);
+      const told = links.flatMap((link) => linkEnvironment(record, link));
+      const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
+      const spec = this.#parts.spec({ ...record, linkEnvironment: told }, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
       // VMs start within the preparation.
       if (record.isolation.kind !== 'container')
         this.#starting.set(
           id,
           [...(this.#waiting.get(id) ?? [])].filter(({ options }) => options.stderr).map(({ attachment }) => attachment),
         );
-      const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir), sandboxes.prepare(record.isolation, spec)]);
+      const published = lease === undefined ? undefined : await this.#publish(record, lease.address);
+      const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir, links), sandboxes.prepare(record.isolation, spec)]);
       sandbox = prepared;
       await this.#connectWaiting(id, sandbox, record);
       const pid = await sandbox.start();
+      await published?.translated;
       const state: ContainerState = { status: 'running', pid, startedAt: new Date().toISOString(), paused: false };
       containers.update(id, {
         proc: record.proc,
         stopRequested: false,
         state,
-        ...(record.network === undefined ? {} : { network: record.network }),
+        linkEnvironment: told,
+        ...(record.network === undefined ? {} : { network: { ...record.network, ports: published?.ports ?? [] } }),
       });
     } catch (error) {
-      await this.#failed(id, error, sandbox, spec);
+      await this.#failed(id, error, sandbox);
       throw error;
     } finally {
       this.#starting.delete(id);
     }
     this.#watch(containers.byId(id), sandbox);
     this.#emit(id, 'start');
+  }
+
+  async #publish(record: ContainerRecord, address: string): Promise<Held> {
+    try {
+      return await this.#parts.network.publish(record.id, address, portRequests(record));
+    } catch (cause) {
+      const endpoint = `${record.name} (${endpointId(record.id, 'bridge')})`;
+      const message = `driver failed programming external connectivity on endpoint ${endpoint}: ${messageOf(cause)}`;
+      throw new AbodeError('internal', message, { cause });
+    }
+  }
+
+  async #withdraw(id: string): Promise<void> {
+    const { network, log } = this.#parts;
+    try {
+      await network.withdraw(id);
+    } catch (error) {
+      log.error({ container: id, error: messageOf(error) }, 'withdrawing published ports');
+    }
+  }
+
+  /** Address and ports go to whoever asks next, and the addresses that were only kept for its links. */
+  async #leaveNetwork(id: string): Promise<void> {
+    await this.#withdraw(id);
+    this.#releaseAddresses(id);
+  }
+
+  #releaseAddresses(id: string): void {
+    const { containers, network } = this.#parts;
+    const left = [id, ...(containers.byId(id).links ?? []).map(({ container }) => container)];
+    for (const each of left) if (!keepsAddress(each, containers.all())) network.release(each);
+  }
+
+  #linked(record: ContainerRecord): LinkedContainer[] {
+    const { containers } = this.#parts;
+    return linkedContainers(record, (id) => (containers.has(id) ? containers.byId(id) : undefined));
   }
 
   #networkPlan(id: string, record: ContainerRecord): NetworkPlan {
@@ -264,17 +318,17 @@ export class RunControl {
     );
   }
 
-  async #failed(id: string, error: unknown, sandbox: Sandbox | undefined, spec: ContainerSpec): Promise<void> {
-    const { containers, network, sandboxes, log } = this.#parts;
+  async #failed(id: string, error: unknown, sandbox: Sandbox | undefined): Promise<void> {
+    const { containers, log } = this.#parts;
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
     this.#waiting.delete(id);
     const record = containers.byId(id);
     try {
-      await (sandbox === undefined ? sandboxes.sweep(record.isolation, spec) : sandbox.release({ keepData: true }));
+      await (sandbox === undefined ? this.#sweep(record) : sandbox.release({ keepData: true }));
     } catch (failure) {
       log.error({ container: id, error: messageOf(failure) }, 'clean-up after a failed start');
     }
-    network.release(id);
+    await this.#leaveNetwork(id);
     const exitCode = error instanceof StartError ? error.exitCode : 128;
     containers.update(id, { network: undefined, state: { status: 'created', exitCode, error: messageOf(error) } });
     this.#emit(id, 'die', { exitCode: String(exitCode) });
@@ -298,7 +352,7 @@ export class RunControl {
   }
 
   async #ended(id: string, exit: ProcessExit, sandbox: Sandbox | undefined): Promise<void> {
-    const { containers, network, log } = this.#parts;
+    const { containers, log } = this.#parts;
     if (!containers.has(id)) return;
     const record = containers.byId(id);
     if (record.state.status !== 'running') return;
@@ -325,6 +379,8 @@ export class RunControl {
       exitCode: String(exit.exitCode),
       execDuration: String(Math.max(0, Math.round((Date.parse(exit.time) - Date.parse(startedAt)) / 1000))),
     });
+    // Whoever is told of the exit may start another on the same ports.
+    await this.#withdraw(id);
     this.waiters.exited(id, { exitCode: exit.exitCode });
     try {
       await (sandbox?.release({ keepData: !autoRemove && !record.removing }) ?? this.#sweep(record));
@@ -332,7 +388,7 @@ export class RunControl {
       log.error({ container: id, error: messageOf(error) }, 'releasing a container that ended');
     }
     this.#runs.delete(id);
-    network.release(id);
+    this.#releaseAddresses(id);
     if (record.stopRequested) this.#emit(id, 'stop');
     if (autoRemove) await this.#remove(id);
     else if (restart) this.#scheduleRestart(id, decision.delayMs);
@@ -397,7 +453,7 @@ export class RunControl {
   }
 
   async #remove(id: string): Promise<void> {
-    const { containers, sandboxes, network, paths } = this.#parts;
+    const { containers, sandboxes, paths } = this.#parts;
     if (!containers.has(id)) return;
     const record = containers.update(id, { removing: true });
     const { rootDir, runDir } = paths(id);
@@ -406,7 +462,8 @@ export class RunControl {
       rm(runDir, { recursive: true, force: true }),
       sandboxes.forget(record.isolation, id),
     ]);
-    network.release(id);
+    await this.#leaveNetwork(id);
+    this.#parts.network.release(id);
     containers.delete(id);
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
     this.#waiting.delete(id);

@@ -40,9 +40,11 @@ const CONFIG: Record<keyof ContainerConfig, TSchema> = {
   Env: texts,
   Cmd: words,
   Entrypoint: words,
+  ExposedPorts: Type.Record(Type.String(), Type.Unknown()),
   Image: text,
   WorkingDir: text,
   Labels: pairs,
+  MacAddress: text,
   StopSignal: text,
   StopTimeout: whole,
 };
@@ -50,6 +52,8 @@ const CONFIG: Record<keyof ContainerConfig, TSchema> = {
 const HOST: Record<keyof HostConfig, TSchema> = {
   Runtime: text,
   NetworkMode: text,
+  PortBindings: Type.Record(Type.String(), Type.Union([Type.Array(fields({ HostIp: text, HostPort: text })), Type.Null()])),
+  PublishAllPorts: truth,
   AutoRemove: truth,
   Memory: whole,
   MemorySwap: whole,
@@ -72,6 +76,7 @@ const HOST: Record<keyof HostConfig, TSchema> = {
   Init: truth,
   OomScoreAdj: whole,
   ExtraHosts: texts,
+  Links: texts,
   Dns: texts,
   DnsSearch: texts,
   DnsOptions: texts,

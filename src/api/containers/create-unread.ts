@@ -10,12 +10,9 @@ const REFUSED_HOST: Readonly<Record<string, string>> = {
   Binds: 'mounting host directories and volumes (HostConfig.Binds)',
   Mounts: 'mounting host directories and volumes (HostConfig.Mounts)',
   VolumesFrom: 'sharing volumes (HostConfig.VolumesFrom)',
-  PortBindings: 'publishing ports (HostConfig.PortBindings)',
-  PublishAllPorts: 'publishing ports (HostConfig.PublishAllPorts)',
   Devices: 'passing devices (HostConfig.Devices)',
   DeviceRequests: 'passing devices (HostConfig.DeviceRequests)',
   DeviceCgroupRules: 'device rules (HostConfig.DeviceCgroupRules)',
-  Links: 'linking containers (HostConfig.Links)',
   PidMode: 'sharing a PID namespace (HostConfig.PidMode)',
   UTSMode: 'sharing a UTS namespace (HostConfig.UTSMode)',
   CgroupParent: 'a cgroup parent (HostConfig.CgroupParent)',
@@ -23,12 +20,10 @@ const REFUSED_HOST: Readonly<Record<string, string>> = {
 };
 const REFUSED_CONFIG: Readonly<Record<string, string>> = {
   Volumes: 'volumes (Config.Volumes)',
-  MacAddress: 'choosing a MAC address (Config.MacAddress)',
   NetworkDisabled: 'Config.NetworkDisabled (use HostConfig.NetworkMode "none")',
 };
 const REFUSED_ENDPOINT: Readonly<Record<string, string>> = {
   IPAMConfig: 'choosing an address (EndpointsConfig.IPAMConfig)',
-  MacAddress: 'choosing a MAC address (EndpointsConfig.MacAddress)',
   Links: 'linking containers (EndpointsConfig.Links)',
 };
 const DISCARDED_HOST: readonly string[] = [
