@@ -37,6 +37,7 @@ import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
 import { EventBus } from './event-bus.ts';
+import { EventHistory } from './event-history.ts';
 import { Execs } from './execs.ts';
 import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
 import { filterContainers } from './list-filter.ts';
@@ -60,7 +61,7 @@ export interface EngineOptions {
 export class Engine implements ContainerEngine {
   readonly #options: EngineOptions;
   readonly #containers: ContainerTable;
-  readonly #events = new EventBus();
+  readonly #events: EventBus;
   readonly #ceilings = readCeilings();
   readonly #network: Network;
   readonly #vmHost: VmHost;
@@ -75,6 +76,7 @@ export class Engine implements ContainerEngine {
     this.#options = options;
     this.#network = network;
     this.#containers = new ContainerTable(database);
+    this.#events = new EventBus(new EventHistory(database));
     this.#vmHost = new VmHost({
       root: join(config.root, 'vm'),
       runDir: config.runDir,
