@@ -4,8 +4,11 @@ import { routeImageSizes } from './abode/image-sizes.ts';
 import { routeMemory } from './abode/memory.ts';
 import { routeVms } from './abode/vms.ts';
 import { acceptBytes, acceptJson } from './body.ts';
+import { routeArchive } from './containers/archive.ts';
 import { routeAttach } from './containers/attach.ts';
+import { routeChanges } from './containers/changes.ts';
 import { routeCreate } from './containers/create.ts';
+import { routeExport } from './containers/export.ts';
 import { routeInspect } from './containers/inspect.ts';
 import { routeKill } from './containers/kill.ts';
 import { routeList } from './containers/list.ts';
@@ -67,6 +70,8 @@ const JSON_ROUTES: readonly Route[] = [
   routeRemove,
   routePrune,
   routeLogs,
+  routeChanges,
+  routeExport,
   routeResize,
   routeExecCreate,
   routeExecStart,
@@ -87,7 +92,16 @@ const JSON_ROUTES: readonly Route[] = [
   routeFacts,
   routeImageSizes,
 ];
-const BYTE_ROUTES: readonly Route[] = [routePing, routeAttach, routeLoad, routeImageCreate, routeAuth, refuseSwarm, refuseUnsupported];
+const BYTE_ROUTES: readonly Route[] = [
+  routePing,
+  routeAttach,
+  routeArchive,
+  routeLoad,
+  routeImageCreate,
+  routeAuth,
+  refuseSwarm,
+  refuseUnsupported,
+];
 
 export function registerRoutes(api: Api, context: ApiContext): void {
   api.register((scope: Api, _options, done) => {

@@ -1,4 +1,5 @@
 /** What the engine does for those above it (api/, and through it the command lines). Engine (engine/engine.ts) implements it. */
+import type { Readable } from 'node:stream';
 import type { ContainerConfig, ContainerRecord, ExecRecord, HostConfig, VmRecord } from './record.ts';
 
 export interface CreateRequest {
@@ -102,6 +103,28 @@ export interface MemoryUse {
   readonly pool: number;
 }
 
+/** What `docker cp` is told of a path. */
+export interface PathStat {
+  readonly name: string;
+  readonly size: number;
+  readonly mode: number; // Go's
+  readonly mtime: string; // RFC 3339
+  readonly linkTarget: string; // where a link leads in the end, "" for what is none
+}
+
+export interface PutOptions {
+  /** A directory is not replaced by something else, nor something else by a directory. */
+  readonly noOverwriteDirNonDir: boolean;
+  /** All becomes the container's user's. */
+  readonly copyUidGid: boolean;
+}
+
+/** Docker's kinds: 0 modified, 1 added, 2 deleted. */
+export interface FileChange {
+  readonly kind: 0 | 1 | 2;
+  readonly path: string;
+}
+
 export interface SystemFacts {
   /** `kvm` or `tcg`, as probed; undefined while no VM was ever started. */
   readonly accelerator: string | undefined;
@@ -134,6 +157,14 @@ export interface ContainerEngine {
   attach(reference: string, options: AttachOptions): Promise<Attachment>;
   resize(reference: string, rows: number, columns: number): Promise<void>;
   memory(reference: string): Promise<MemoryUse>;
+
+  statPath(reference: string, path: string): Promise<PathStat>;
+  /** What is at the path, as a tar. Whoever got it reads it to the end or destroys it. */
+  getArchive(reference: string, path: string): Promise<{ stat: PathStat; content: Readable }>;
+  /** Unpacks a tar (also gzip, zstd) into the directory. */
+  putArchive(reference: string, path: string, archive: Readable, options: PutOptions): Promise<void>;
+  changes(reference: string): Promise<FileChange[]>;
+  exportFiles(reference: string): Promise<Readable>;
 
   createExec(reference: string, request: ExecRequest): Promise<string>;
   getExec(id: string): ExecRecord;

@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { conflict, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
+import { decompress } from '../images/compression.ts';
 import { Network } from '../network/network.ts';
 import { readCeilings } from '../sandbox/ceilings.ts';
 import { cgroupVersion } from '../sandbox/cgroup.ts';
@@ -23,15 +25,19 @@ import type {
   EngineEvent,
   EventQuery,
   ExecRequest,
+  FileChange,
   ListFilter,
   LogEntry,
   LogOptions,
   MemoryUse,
+  PathStat,
+  PutOptions,
   SystemFacts,
   WaitCondition,
   WaitResult,
 } from './api.ts';
 import { composeRecord } from './compose-record.ts';
+import { ContainerFiles } from './container-files.ts';
 import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
@@ -68,6 +74,7 @@ export class Engine implements ContainerEngine {
   readonly #shared: SharedVms;
   readonly #runs: RunControl;
   readonly #execs: Execs;
+  readonly #files: ContainerFiles;
   readonly #sandboxes: Sandboxes;
 
   private constructor(options: EngineOptions, network: Network) {
@@ -115,6 +122,7 @@ export class Engine implements ContainerEngine {
       spec: (record, plan, size) => this.#spec(record, plan, size),
     });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
+    this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
   }
 
   /** Brings up the network, then takes over what a former daemon left running. */
@@ -252,6 +260,34 @@ export class Engine implements ContainerEngine {
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
+  }
+
+  statPath(reference: string, path: string): Promise<PathStat> {
+    return this.#files.stat(this.get(reference).id, reference, path);
+  }
+
+  async getArchive(reference: string, path: string): Promise<{ stat: PathStat; content: Readable }> {
+    const record = this.get(reference);
+    const archive = await this.#files.get(record.id, reference, path);
+    this.#events.emit('container', 'archive-path', record.id, containerAttributes(record));
+    return archive;
+  }
+
+  async putArchive(reference: string, path: string, archive: Readable, options: PutOptions): Promise<void> {
+    const record = this.get(reference);
+    await this.#files.put(record.id, reference, path, decompress(archive), options);
+    this.#events.emit('container', 'extract-to-dir', record.id, containerAttributes(record));
+  }
+
+  changes(reference: string): Promise<FileChange[]> {
+    return this.#files.changes(this.get(reference).id);
+  }
+
+  async exportFiles(reference: string): Promise<Readable> {
+    const record = this.get(reference);
+    const archive = await this.#files.export(record.id);
+    this.#events.emit('container', 'export', record.id, containerAttributes(record));
+    return archive;
   }
 
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
