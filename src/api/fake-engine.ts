@@ -18,13 +18,18 @@ import type {
   MemoryUse,
   OutputChunk,
   PathStat,
+  ProcessList,
   PutOptions,
+  StatsQuery,
+  StatsSample,
   SystemFacts,
   WaitCondition,
   WaitResult,
 } from '../engine/api.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from '../engine/record.ts';
 import type { ImageDisk, ImageRecord, Images, Progress } from '../images/api.ts';
+
+const NOTHING: StatsSample = { time: undefined, figures: undefined, machine: undefined };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -132,6 +137,7 @@ export class FakeEngine implements ContainerEngine {
   readonly vms: Map<string, VmRecord> = new Map();
   readonly calls: string[] = [];
   fileChanges: FileChange[] = [];
+  samples: StatsSample[] = [];
   readonly created: CreateRequest[] = [];
   readonly history: EngineEvent[] = [];
   readonly #images: Images;
@@ -321,6 +327,17 @@ export class FakeEngine implements ContainerEngine {
   async memory(reference: string): Promise<MemoryUse> {
     this.get(reference);
     return { own: 1, template: 2, pool: 3 };
+  }
+
+  async top(reference: string, psArguments: string): Promise<ProcessList> {
+    const { id, state } = this.get(reference);
+    if (state.status !== 'running') throw conflict(`Container ${id} is not running`);
+    return { titles: ['PID', 'CMD'], processes: [['7', psArguments]] };
+  }
+
+  async *stats(reference: string, { stream, primed, signal }: StatsQuery): AsyncGenerator<StatsSample> {
+    this.get(reference);
+    for (let left = stream ? Infinity : primed ? 2 : 1; left > 0 && !signal.aborted; left -= 1) yield this.samples.shift() ?? NOTHING;
   }
 
   async statPath(reference: string, path: string): Promise<PathStat> {

@@ -20,7 +20,9 @@ import { routeRename } from './containers/rename.ts';
 import { routeResize } from './containers/resize.ts';
 import { routeRestart } from './containers/restart.ts';
 import { routeStart } from './containers/start.ts';
+import { routeStats } from './containers/stats.ts';
 import { routeStop } from './containers/stop.ts';
+import { routeTop } from './containers/top.ts';
 import { routeUnpause } from './containers/unpause.ts';
 import { routeWait } from './containers/wait.ts';
 import type { Api, ApiContext } from './context.ts';
@@ -72,6 +74,8 @@ const JSON_ROUTES: readonly Route[] = [
   routeLogs,
   routeChanges,
   routeExport,
+  routeTop,
+  routeStats,
   routeResize,
   routeExecCreate,
   routeExecStart,

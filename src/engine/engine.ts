@@ -31,7 +31,10 @@ import type {
   LogOptions,
   MemoryUse,
   PathStat,
+  ProcessList,
   PutOptions,
+  StatsQuery,
+  StatsSample,
   SystemFacts,
   WaitCondition,
   WaitResult,
@@ -53,6 +56,8 @@ import { Numbers } from './numbers.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
+import { Stats } from './stats.ts';
+import { listProcesses } from './top.ts';
 import { VmRecords } from './vm-records.ts';
 
 export interface EngineOptions {
@@ -75,6 +80,7 @@ export class Engine implements ContainerEngine {
   readonly #runs: RunControl;
   readonly #execs: Execs;
   readonly #files: ContainerFiles;
+  readonly #stats: Stats;
   readonly #sandboxes: Sandboxes;
 
   private constructor(options: EngineOptions, network: Network) {
@@ -122,6 +128,7 @@ export class Engine implements ContainerEngine {
       spec: (record, plan, size) => this.#spec(record, plan, size),
     });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
+    this.#stats = new Stats({ containers: this.#containers, sandbox: (id) => this.#runs.sandbox(id) });
     this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
   }
 
@@ -202,8 +209,10 @@ export class Engine implements ContainerEngine {
     return this.#runs.kill(this.get(reference).id, signal, reference);
   }
 
-  pause(reference: string): Promise<void> {
-    return this.#runs.pause(this.get(reference).id, true);
+  async pause(reference: string): Promise<void> {
+    const { id } = this.get(reference);
+    await this.#stats.remember(id);
+    await this.#runs.pause(id, true);
   }
 
   unpause(reference: string): Promise<void> {
@@ -221,6 +230,7 @@ export class Engine implements ContainerEngine {
     const { id } = this.get(reference);
     await this.#runs.remove(id, options.force);
     this.#execs.forget(id);
+    this.#stats.forget(id);
   }
 
   // eslint-disable-next-line typescript/require-await -- its second promise is the wait
@@ -260,6 +270,22 @@ export class Engine implements ContainerEngine {
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
+  }
+
+  async top(reference: string, psArguments: string): Promise<ProcessList> {
+    const record = this.get(reference);
+    const { id, state } = record;
+    const sandbox = this.#runs.sandbox(id);
+    if (state.status !== 'running' || sandbox === undefined) throw conflict(`Container ${id} is not running`);
+    if (state.paused && record.isolation.kind === 'vm')
+      throw conflict(`Container ${id} is paused: its VM, which has its processes, answers again when it is unpaused`);
+    const list = await listProcesses(sandbox.kernel(), psArguments);
+    this.#events.emit('container', 'top', id, containerAttributes(record));
+    return list;
+  }
+
+  stats(reference: string, query: StatsQuery): AsyncIterable<StatsSample> {
+    return this.#stats.watch(this.get(reference).id, query);
   }
 
   statPath(reference: string, path: string): Promise<PathStat> {

@@ -26,7 +26,7 @@ export async function readHostFiles(paths: readonly string[]): Promise<Map<strin
   return new Map(paths.flatMap((path, index) => (contents[index] === undefined ? [] : [[path, contents[index]] as const])));
 }
 
-/** Every process in the group and, on the host, in those below it. */
+/** The processes of the group. */
 export async function processesOf(kernel: Kernel): Promise<number[]> {
   const controller = kernel.cgroupVersion === '2' ? '' : 'pids';
   const path = `${kernel.cgroup(controller)}/cgroup.procs`;
