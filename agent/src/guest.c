@@ -40,6 +40,8 @@ static void send_eof(struct proc *proc, enum stream stream)
 	connection_send(&link_connection, &frame);
 }
 
+static void forget_helper(void *argument) { proc_forget(argument); }
+
 static void send_exit(struct proc *proc)
 {
 	if (proc->init && proc->container && oom_struck(proc->container, proc->signal == SIGKILL || proc->exit_code == 128 + SIGKILL))
@@ -60,6 +62,8 @@ static void send_exit(struct proc *proc)
 	if (proc->init && proc->container)
 		spawn_cleanup(proc->container);
 	runtime_cleanup(proc);
+	if (proc->helper)
+		loop_defer(forget_helper, proc);
 }
 
 static size_t room(struct proc *proc, enum stream stream)

@@ -3,11 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { conflict, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
 import type { Family } from '../metrics/family.ts';
+import { decompress } from '../images/compression.ts';
 import { Network } from '../network/network.ts';
 import { readCeilings } from '../sandbox/ceilings.ts';
 import { cgroupVersion } from '../sandbox/cgroup.ts';
@@ -24,21 +26,29 @@ import type {
   EngineEvent,
   EventQuery,
   ExecRequest,
+  FileChange,
   ListFilter,
   LogEntry,
   LogOptions,
   MemoryUse,
+  PathStat,
+  ProcessList,
+  PutOptions,
+  StatsQuery,
+  StatsSample,
   SystemFacts,
   WaitCondition,
   WaitResult,
 } from './api.ts';
 import { composeRecord } from './compose-record.ts';
+import { ContainerFiles } from './container-files.ts';
 import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
 import { countEvents, describeEngine } from './engine-metrics.ts';
 import { EventBus } from './event-bus.ts';
+import { EventHistory } from './event-history.ts';
 import { Execs } from './execs.ts';
 import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
 import { keepsAddress, resolveLinks } from './links.ts';
@@ -51,6 +61,8 @@ import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
 import { StartMetrics } from './start-metrics.ts';
+import { Stats } from './stats.ts';
+import { listProcesses } from './top.ts';
 import { VmRecords } from './vm-records.ts';
 
 export interface EngineOptions {
@@ -65,24 +77,27 @@ export interface EngineOptions {
 export class Engine implements ContainerEngine {
   readonly #options: EngineOptions;
   readonly #containers: ContainerTable;
-  readonly #events = new EventBus();
   readonly #eventCounts = countEvents();
   readonly #starts = new StartMetrics();
+  readonly #events: EventBus;
   readonly #ceilings = readCeilings();
   readonly #network: Network;
   readonly #vmHost: VmHost;
   readonly #shared: SharedVms;
   readonly #runs: RunControl;
   readonly #execs: Execs;
+  readonly #files: ContainerFiles;
+  readonly #stats: Stats;
   readonly #sandboxes: Sandboxes;
 
   private constructor(options: EngineOptions, network: Network) {
     const { config, database, log, agentPath, guestDirectory } = options;
     const numbers = new Numbers(database);
-    this.#events.observe(this.#eventCounts.count);
     this.#options = options;
     this.#network = network;
     this.#containers = new ContainerTable(database);
+    this.#events = new EventBus(new EventHistory(database));
+    this.#events.observe(this.#eventCounts.count);
     this.#vmHost = new VmHost({
       root: join(config.root, 'vm'),
       runDir: config.runDir,
@@ -122,6 +137,8 @@ export class Engine implements ContainerEngine {
       spec: (record, plan, size) => this.#spec(record, plan, size),
     });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
+    this.#stats = new Stats({ containers: this.#containers, sandbox: (id) => this.#runs.sandbox(id) });
+    this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
   }
 
   /** Brings up the network, then takes over what a former daemon left running. */
@@ -208,8 +225,10 @@ export class Engine implements ContainerEngine {
     return this.#runs.kill(this.get(reference).id, signal, reference);
   }
 
-  pause(reference: string): Promise<void> {
-    return this.#runs.pause(this.get(reference).id, true);
+  async pause(reference: string): Promise<void> {
+    const { id } = this.get(reference);
+    await this.#stats.remember(id);
+    await this.#runs.pause(id, true);
   }
 
   unpause(reference: string): Promise<void> {
@@ -230,6 +249,7 @@ export class Engine implements ContainerEngine {
     const { id } = this.get(reference);
     await this.#runs.remove(id, options.force);
     this.#execs.forget(id);
+    this.#stats.forget(id);
   }
 
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
@@ -276,6 +296,50 @@ export class Engine implements ContainerEngine {
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
+  }
+
+  async top(reference: string, psArguments: string): Promise<ProcessList> {
+    const record = this.get(reference);
+    const { id, state } = record;
+    const sandbox = this.#runs.sandbox(id);
+    if (state.status !== 'running' || sandbox === undefined) throw conflict(`Container ${id} is not running`);
+    if (state.paused && record.isolation.kind === 'vm')
+      throw conflict(`Container ${id} is paused: its VM, which has its processes, answers again when it is unpaused`);
+    const list = await listProcesses(sandbox.kernel(), psArguments);
+    this.#events.emit('container', 'top', id, containerAttributes(record));
+    return list;
+  }
+
+  stats(reference: string, query: StatsQuery): AsyncIterable<StatsSample> {
+    return this.#stats.watch(this.get(reference).id, query);
+  }
+
+  statPath(reference: string, path: string): Promise<PathStat> {
+    return this.#files.stat(this.get(reference).id, reference, path);
+  }
+
+  async getArchive(reference: string, path: string): Promise<{ stat: PathStat; content: Readable }> {
+    const record = this.get(reference);
+    const archive = await this.#files.get(record.id, reference, path);
+    this.#events.emit('container', 'archive-path', record.id, containerAttributes(record));
+    return archive;
+  }
+
+  async putArchive(reference: string, path: string, archive: Readable, options: PutOptions): Promise<void> {
+    const record = this.get(reference);
+    await this.#files.put(record.id, reference, path, decompress(archive), options);
+    this.#events.emit('container', 'extract-to-dir', record.id, containerAttributes(record));
+  }
+
+  changes(reference: string): Promise<FileChange[]> {
+    return this.#files.changes(this.get(reference).id);
+  }
+
+  async exportFiles(reference: string): Promise<Readable> {
+    const record = this.get(reference);
+    const archive = await this.#files.export(record.id);
+    this.#events.emit('container', 'export', record.id, containerAttributes(record));
+    return archive;
   }
 
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time

@@ -10,6 +10,7 @@ import { Exclusive } from '../base/exclusive.ts';
 import type { Log } from '../base/log.ts';
 import type { Network } from '../network/network.ts';
 import type { Held } from '../network/ports/ports.ts';
+import type { FileAccess } from '../sandbox/file-access.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, Sandbox } from '../sandbox/sandbox.ts';
 import type { Sandboxes } from '../sandbox/sandboxes.ts';
 import { StartError } from '../sandbox/start-error.ts';
@@ -76,6 +77,29 @@ export class RunControl {
 
   sandbox(id: string): Sandbox | undefined {
     return this.#runs.get(id)?.sandbox;
+  }
+
+  /** A container's files. Of one that does not run they keep it from starting, or being removed, until they are given back. */
+  async files(id: string): Promise<FileAccess> {
+    const record = this.#parts.containers.byId(id);
+    const sandbox = this.sandbox(id);
+    if (record.state.status === 'running' && sandbox !== undefined) return sandbox.files();
+    const opened = Promise.withResolvers<FileAccess>();
+    const held = this.#exclusive.run(id, async () => {
+      const current = this.#parts.containers.byId(id);
+      const running = this.sandbox(id);
+      // Started while this waited for its turn.
+      if (current.state.status === 'running' && running !== undefined) {
+        opened.resolve(await running.files());
+        return;
+      }
+      const access = await this.#parts.sandboxes.openFiles(record.isolation, this.#parts.spec(current, undefined, { rows: 0, columns: 0 }));
+      const given = Promise.withResolvers<undefined>();
+      opened.resolve(endingOnce(access, given.resolve));
+      await given.promise;
+    });
+    held.catch(opened.reject);
+    return opened.promise;
   }
 
   start(id: string): Promise<void> {
@@ -476,6 +500,21 @@ export class RunControl {
   #emit(id: string, action: string, more: Readonly<Record<string, string>> = {}): void {
     this.#parts.events.emit('container', action, id, { ...containerAttributes(this.#parts.containers.byId(id)), ...more });
   }
+}
+
+function endingOnce(access: FileAccess, end: (value: undefined) => void): FileAccess {
+  return {
+    root: (mounts) => access.root(mounts),
+    layer: () => access.layer(),
+    start: (words, options) => access.start(words, options),
+    async [Symbol.asyncDispose]() {
+      try {
+        await access[Symbol.asyncDispose]();
+      } finally {
+        end(undefined);
+      }
+    },
+  };
 }
 
 function removalRefused(record: ContainerRecord): AbodeError {

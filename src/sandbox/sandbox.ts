@@ -14,6 +14,8 @@
  *   await sandbox.release();
  */
 import type { Attachment } from './attachment.ts';
+import type { FileAccess } from './file-access.ts';
+import type { Kernel, MachineProcesses } from './kernel.ts';
 
 /** A file that the engine makes and the container sees: /etc/hosts and its like. */
 export interface InjectedFile {
@@ -147,6 +149,11 @@ export interface Sandbox {
   /** Forgets an exec that ended. */
   releaseProcess(proc: number): Promise<void>;
   memory(): Promise<SandboxMemory>;
+  /** Where the container's processes and figures are to be read. */
+  kernel(): Kernel;
+  /** Of a VM. */
+  machineProcesses(): Promise<MachineProcesses | undefined>;
+  files(): Promise<FileAccess>;
   release(options: ReleaseOptions): Promise<void>;
 }
 

@@ -1,5 +1,5 @@
 /** A container in a VM of its own: a clone of a template (or a cold boot) whose guest runs nothing else. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
@@ -9,6 +9,8 @@ import { AbodeError, invalid } from '../../base/errors.ts';
 import { exists, readFileIfThere } from '../../base/files.ts';
 import { createCgroup, removeCgroup } from '../cgroup.ts';
 import type { Attachment } from '../attachment.ts';
+import type { FileAccess } from '../file-access.ts';
+import type { Kernel, MachineProcesses } from '../kernel.ts';
 import { privateMemory } from '../process-memory.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
@@ -19,7 +21,9 @@ import { mountData, mountRoot } from './prepare.ts';
 import type { MachineType } from './qemu.ts';
 import { isWorthwhile, rehearse } from './rehearsal.ts';
 import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
-import { GUEST_ROOT } from './guest-paths.ts';
+import { guestFileAccess } from './guest-file-access.ts';
+import { guestKernel } from './guest-kernel.ts';
+import { GUEST_CONTAINER, GUEST_DATA, GUEST_IMAGE, GUEST_ROOT, GUEST_SCRATCH } from './guest-paths.ts';
 import { padImageDisk } from './image-disk.ts';
 import { CGROUP_FILE, type PooledMachine } from './pool.ts';
 import type { MachineRequest, VmHost } from './vm-host.ts';
@@ -152,6 +156,22 @@ export class VmSandbox implements Sandbox {
     return { own: qemu + shim };
   }
 
+  kernel(): Kernel {
+    return guestKernel(this.#machine, GUEST_CONTAINER);
+  }
+
+  async machineProcesses(): Promise<MachineProcesses> {
+    const { memory, microCpus } = this.#spec.limits;
+    const { shim } = this.#machine;
+    const [qemu, own] = await Promise.all([shim.sandboxPid(), shim.pid()]);
+    return { sharedAs: undefined, qemu, shim: own, ...chooseShape(memory, microCpus) };
+  }
+
+  files(): Promise<FileAccess> {
+    const places = { root: [GUEST_ROOT], upper: `${GUEST_DATA}/upper`, lower: GUEST_IMAGE, scratch: `${GUEST_SCRATCH}-${randomName()}` };
+    return guestFileAccess(this.#machine, places, this.#spec.files, () => Promise.resolve());
+  }
+
   async release(options: ReleaseOptions): Promise<void> {
     // A writable layer that is about to be removed needs no orderly end.
     await this.#machine.shutDown(options.keepData ? STOP_MS : 0);
@@ -244,6 +264,11 @@ function startError(error: AgentError, during: 'create' | 'exec'): Error {
   if (error.agentCode === 'not-executable') return new StartError('not-executable', error.message, during);
   if (error.agentCode === 'start' || error.agentCode === 'invalid') return new StartError('other', error.message, during);
   return error;
+}
+
+/** Several may look at once. */
+function randomName(): string {
+  return randomBytes(6).toString('hex');
 }
 
 function cgroupName(id: string): string {
