@@ -11,7 +11,7 @@ import { type GuestFiles, readGuestFiles } from './guest-files.ts';
 import { writePlaceholder } from './image-disk.ts';
 import type { Machine } from './machine.ts';
 import type { MachinePlan, MachineType, Origin, Tap } from './qemu.ts';
-import { QEMU_OVERHEAD, type Shape } from './shape.ts';
+import { memoryCeiling, type Shape } from './shape.ts';
 import { Pool, type PooledMachine, type PoolKind } from './pool.ts';
 import { Templates } from './template.ts';
 import { ensureWarmUpImage, warmUp } from './warm-up.ts';
@@ -118,7 +118,7 @@ export class VmHost {
     };
     const [origin, cgroups, groups] = await Promise.all([
       this.#origin(type, request),
-      createCgroup(request.cgroup, { memory: request.shape.memory + QEMU_OVERHEAD, microCpus: request.microCpus, pids: 256 }),
+      createCgroup(request.cgroup, { memory: memoryCeiling(request.shape), microCpus: request.microCpus, pids: 256 }),
       accelerator === 'kvm' ? kvmGroups() : [],
     ]);
     const uid = FIRST_UID + (this.options.nextNumber() % UIDS);
