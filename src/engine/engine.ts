@@ -155,22 +155,33 @@ export class Engine implements ContainerEngine {
       published: publications(new ContainerTable(database).all()),
     };
     const engine = new Engine(options, await Network.open(database, config.bridge, log, ports));
-    await engine.#vmHost.sweep().catch((error: unknown) => {
+    try {
+      await engine.#takeOver();
+    } catch (error) {
+      await engine.close().catch(() => undefined);
+      throw error;
+    }
+    return engine;
+  }
+
+  /** What an earlier daemon left: that which runs goes on, the rest goes. */
+  async #takeOver(): Promise<void> {
+    const { config, log } = this.#options;
+    await this.#vmHost.sweep().catch((error: unknown) => {
       log.warn({ error: messageOf(error) }, 'removing what VMs of an earlier daemon left');
     });
-    await engine.#shared.adoptAll();
+    await this.#shared.adoptAll();
     await reconcile({
-      containers: engine.#containers,
-      sandboxes: engine.#sandboxes,
-      runs: engine.#runs,
+      containers: this.#containers,
+      sandboxes: this.#sandboxes,
+      runs: this.#runs,
       log,
       runDir: config.runDir,
       rootDir: config.root,
       paths: (id) => containerPaths(config, id),
-      spec: (record) => engine.#spec(record, undefined, { rows: 0, columns: 0 }),
+      spec: (record) => this.#spec(record, undefined, { rows: 0, columns: 0 }),
     });
-    engine.#releaseForgottenAddresses();
-    return engine;
+    this.#releaseForgottenAddresses();
   }
 
   /** The daemon ends; containers and VMs go on. Without any, the bridge and its rules go too. */
