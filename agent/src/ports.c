@@ -13,6 +13,7 @@
 #include "connection.h"
 #include "conntrack.h"
 #include "port_request.h"
+#include "ports_confine.h"
 
 /* Where the daemon that began this process talks to it. */
 enum { SERVED = 3, BACKLOG = 8 };
@@ -253,6 +254,11 @@ int ports_main(const char *path)
 	listener = (struct watch){.fd = listen_at(path), .ready = on_daemon};
 	if (listener.fd < 0) {
 		(void)fprintf(stderr, "listen on %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	struct error err;
+	if (ports_confine(&err) < 0) {
+		(void)fprintf(stderr, "%s\n", err.message);
 		return 1;
 	}
 	loop_watch(&listener, EPOLLIN);

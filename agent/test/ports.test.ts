@@ -4,7 +4,7 @@ import type { ChildProcess } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -253,6 +253,16 @@ test('it ends with the last daemon when it holds nothing, and only then', OPTION
   next.close();
   await keeper.end();
   assert.ok(!existsSync(keeper.socket));
+});
+
+test('it has only the capabilities that it needs', OPTIONS, async () => {
+  await using keeper = await Keeper.start();
+  const status = readFileSync(`/proc/${String(keeper.process.pid)}/status`, 'utf8');
+  const NET_BIND_SERVICE = 1n << 10n;
+  const NET_ADMIN = 1n << 12n;
+  for (const set of ['CapPrm', 'CapEff', 'CapBnd'])
+    assert.equal(BigInt(`0x${new RegExp(`^${set}:\\s(\\w+)$`, 'm').exec(status)?.[1] ?? ''}`), NET_BIND_SERVICE | NET_ADMIN, set);
+  assert.match(status, /^NoNewPrivs:\t1$/m);
 });
 
 test('asked to end it is gone, socket and all, when the connection is', OPTIONS, async () => {
