@@ -46,6 +46,7 @@ import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
+import { describeContainers } from './container-metrics.ts';
 import { countEvents, describeEngine } from './engine-metrics.ts';
 import { EventBus } from './event-bus.ts';
 import { EventHistory } from './event-history.ts';
@@ -53,6 +54,7 @@ import { Execs } from './execs.ts';
 import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
 import { keepsAddress, resolveLinks } from './links.ts';
 import { filterContainers } from './list-filter.ts';
+import { measureAll } from './measure.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
@@ -63,6 +65,7 @@ import { RunControl, type TerminalSize } from './run-control.ts';
 import { StartMetrics } from './start-metrics.ts';
 import { Stats } from './stats.ts';
 import { listProcesses } from './top.ts';
+import { describeVms } from './vm-metrics.ts';
 import { VmRecords } from './vm-records.ts';
 
 export interface EngineOptions {
@@ -404,7 +407,24 @@ export class Engine implements ContainerEngine {
   async metrics(version: string): Promise<Family[]> {
     const images = this.#options.images.list({ all: false, filters: {} }).length;
     const state = { version, containers: this.#containers.all(), images, vms: this.listVms(), facts: await this.facts() };
-    return [...describeEngine(state), this.#eventCounts.read(), ...this.#starts.read()];
+    const { containers, vms } = await measureAll(
+      state.containers,
+      (id) => this.#sample(id),
+      async (id) => this.#runs.sandbox(id)?.machineProcesses(),
+      await this.#shared.processes(),
+    );
+    return [
+      ...describeEngine(state),
+      this.#eventCounts.read(),
+      ...this.#starts.read(),
+      ...describeContainers(containers),
+      ...describeVms(vms),
+    ];
+  }
+
+  async #sample(id: string): Promise<StatsSample | undefined> {
+    for await (const sample of this.#stats.watch(id, { stream: false, primed: false, signal: new AbortController().signal })) return sample;
+    return undefined;
   }
 
   #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {
