@@ -87,8 +87,10 @@ static int hold(struct fields request, struct builder *answer, struct error *err
 	cleanup_free char *name = fields_string(request, TAG_CONTAINER);
 	if (!name)
 		return fail(err, "invalid", 0, "PORTS_OPEN without CONTAINER");
-	if (*find(name))
-		return fail(err, "invalid", 0, "ports of %s are held already", name);
+	/* Of a request whose answer the daemon did not wait for. */
+	struct holder **former = find(name);
+	if (*former)
+		release(former);
 	struct holder *holder = calloc(1, sizeof *holder);
 	if (!holder)
 		return fail(err, "system", errno, "memory for a container's ports");

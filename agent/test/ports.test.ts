@@ -196,13 +196,23 @@ test('what is no port is refused, and what is held stays', OPTIONS, async () => 
     `tcp ${'1'.repeat(5000)} 80-80 127.0.0.1 9`,
   ])
     await assert.rejects(keeper.open('b', wrong), { agentCode: 'invalid' }, wrong);
-  await assert.rejects(keeper.open('a', line), { agentCode: 'invalid' });
   await assert.rejects(keeper.connection.request(FrameType.PORTS_OPEN), { agentCode: 'invalid' });
   await assert.rejects(keeper.connection.request(FrameType.STATE), { agentCode: 'unsupported' });
   await keeper.close('nobody');
-  const client = connect({ host: '127.0.0.1', port: number });
-  client.on('error', () => undefined);
-  await once(client, 'connect');
+  await assert.rejects(keeper.open('b', line), { agentCode: 'port', errno: EADDRINUSE });
+});
+
+test('an owner that asks again has what it asks for now', OPTIONS, async () => {
+  await using keeper = await Keeper.start();
+  const [first, second] = [await freePort(), await freePort()];
+  const lines = [first, second].map((port) => `tcp 127.0.0.1 ${String(port)}-${String(port)} 127.0.0.1 9`);
+  await keeper.open('a', lines[0] ?? '');
+  assert.deepEqual(
+    await keeper.open('a', ...lines),
+    [second, first].map((port) => `tcp 127.0.0.1 ${String(port)} 127.0.0.1 9`),
+  );
+  await keeper.open('a', lines[1] ?? '');
+  assert.equal((await keeper.open('b', lines[0] ?? '')).length, 1);
 });
 
 test('datagrams: each client has its answers, from the address that it asked', OPTIONS, async () => {

@@ -58,7 +58,7 @@ import { measureAll } from './measure.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
-import { checkPorts, publications } from './port-requests.ts';
+import { checkPorts, portWarnings, publications } from './port-requests.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
@@ -196,7 +196,7 @@ export class Engine implements ContainerEngine {
     this.#containers.insert(record);
     await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
     this.#events.emit('container', 'create', id, containerAttributes(record));
-    return { id, warnings: [] };
+    return { id, warnings: portWarnings(request.host) };
   }
 
   get(reference: string): ContainerRecord {

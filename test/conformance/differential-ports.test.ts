@@ -170,3 +170,40 @@ function byName([left]: readonly [string, unknown], [right]: readonly [string, u
 function byText(left: string, right: string): number {
   return left < right ? -1 : Number(left > right);
 }
+
+test('as dockerd: what a link tells', { skip, timeout: TEST_MS }, async () => {
+  assert.ok(daemon);
+  const own = daemon;
+  // Addresses and ids are each engine's own.
+  const script = `env | grep ^DB_ | sort; grep db /etc/hosts`;
+  const normal = (text: string): string => text.replaceAll(/\b(\d{1,3}\.){3}\d{1,3}\b/g, 'ADDRESS');
+  const tell = async (
+    run: (args: readonly string[]) => Promise<{ stdout: string; stderr: string }>,
+    options: readonly string[],
+  ): Promise<string> => {
+    const ports = ['--expose', '5432', '--expose', '81-83', '--expose', '9/udp'];
+    const child = [
+      'run',
+      '-d',
+      '--name',
+      `${NAME}-holder`,
+      '--hostname',
+      'dbhost',
+      '-e',
+      'FOO=b r',
+      ...ports,
+      ...options,
+      IMAGE,
+      'sleep',
+      '100',
+    ];
+    const started = await run(child);
+    const parent = ['run', '--rm', '--name', NAME, '--link', `${NAME}-holder:db`, ...options, IMAGE, 'sh', '-c', script];
+    const told = await run(parent);
+    await run(['rm', '-f', `${NAME}-holder`]);
+    return normal(`${started.stderr}${told.stdout}${told.stderr}`);
+  };
+  const expected = await tell((args) => reference.run(args), []);
+  assert.match(expected, /^DB_PORT_5432_TCP_PORT=5432$/m);
+  for (const { name, options } of ISOLATIONS) assert.equal(await tell((args) => own.run(args), options), expected, name);
+});
