@@ -152,7 +152,7 @@ test("what Docker's client sends is tolerated, and only what the engine knows re
       ContainerIDFile: '',
       LogConfig: { Type: '', Config: {} },
       NetworkMode: 'none',
-      PortBindings: {},
+      PortBindings: null,
       RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
       CapAdd: null,
       Dns: [],

@@ -46,6 +46,7 @@ import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
+import { describeContainers } from './container-metrics.ts';
 import { countEvents, describeEngine } from './engine-metrics.ts';
 import { EventBus } from './event-bus.ts';
 import { EventHistory } from './event-history.ts';
@@ -53,16 +54,18 @@ import { Execs } from './execs.ts';
 import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
 import { keepsAddress, resolveLinks } from './links.ts';
 import { filterContainers } from './list-filter.ts';
+import { measureAll } from './measure.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
-import { checkPorts, publications } from './port-requests.ts';
+import { checkPorts, portWarnings, publications } from './port-requests.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
 import { StartMetrics } from './start-metrics.ts';
 import { Stats } from './stats.ts';
 import { listProcesses } from './top.ts';
+import { describeVms } from './vm-metrics.ts';
 import { VmRecords } from './vm-records.ts';
 
 export interface EngineOptions {
@@ -204,7 +207,7 @@ export class Engine implements ContainerEngine {
     this.#containers.insert(record);
     await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
     this.#events.emit('container', 'create', id, containerAttributes(record));
-    return { id, warnings: [] };
+    return { id, warnings: portWarnings(request.host) };
   }
 
   get(reference: string): ContainerRecord {
@@ -415,7 +418,24 @@ export class Engine implements ContainerEngine {
   async metrics(version: string): Promise<Family[]> {
     const images = this.#options.images.list({ all: false, filters: {} }).length;
     const state = { version, containers: this.#containers.all(), images, vms: this.listVms(), facts: await this.facts() };
-    return [...describeEngine(state), this.#eventCounts.read(), ...this.#starts.read()];
+    const { containers, vms } = await measureAll(
+      state.containers,
+      (id) => this.#sample(id),
+      async (id) => this.#runs.sandbox(id)?.machineProcesses(),
+      await this.#shared.processes(),
+    );
+    return [
+      ...describeEngine(state),
+      this.#eventCounts.read(),
+      ...this.#starts.read(),
+      ...describeContainers(containers),
+      ...describeVms(vms),
+    ];
+  }
+
+  async #sample(id: string): Promise<StatsSample | undefined> {
+    for await (const sample of this.#stats.watch(id, { stream: false, primed: false, signal: new AbortController().signal })) return sample;
+    return undefined;
   }
 
   #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {

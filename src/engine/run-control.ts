@@ -21,6 +21,7 @@ import { DeferredAttachment } from './deferred-attachment.ts';
 import type { EventBus } from './event-bus.ts';
 import { containerAttributes } from './event-attributes.ts';
 import { endpointId } from './endpoint-id.ts';
+import { hostInterfaceOf } from './host-interface.ts';
 import { writeInjectedFiles } from './injected-files.ts';
 import { keepsAddress, linkedContainers, type LinkedContainer, linkEnvironment } from './links.ts';
 import type { Numbers } from './numbers.ts';
@@ -245,7 +246,7 @@ export class RunControl {
     try {
       const links = lease === undefined ? [] : this.#linked(record);
       const told = links.flatMap((link) => linkEnvironment(record, link));
-      const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
+      const plan = lease === undefined ? undefined : this.#networkPlan(record);
       const spec = this.#parts.spec({ ...record, linkEnvironment: told }, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
       // VMs start within the preparation.
       if (record.isolation.kind !== 'container')
@@ -313,12 +314,12 @@ export class RunControl {
     return linkedContainers(record, (id) => (containers.has(id) ? containers.byId(id) : undefined));
   }
 
-  #networkPlan(id: string, record: ContainerRecord): NetworkPlan {
+  #networkPlan(record: ContainerRecord): NetworkPlan {
     const { network } = this.#parts;
     const { address = '', prefixLength = 0, gateway = '', mac = '' } = record.network ?? {};
     return {
       interfaceName: 'eth0',
-      hostInterface: `ab${record.isolation.kind === 'vm' ? 't' : 'v'}${id.slice(0, 10)}`,
+      hostInterface: hostInterfaceOf(record),
       bridge: network.bridge,
       mac,
       addresses: [`${address}/${String(prefixLength)}`],
