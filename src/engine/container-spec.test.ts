@@ -107,8 +107,16 @@ test('what Docker refuses at create is refused', () => {
     () => {
       checkHostConfig({ SecurityOpt: ['nonsense'] });
     },
-    { code: 'invalid', message: 'invalid --security-opt 2: "nonsense"' },
+    { code: 'invalid', message: 'invalid --security-opt 1: "nonsense"' },
   );
+  for (const option of ['nonsense=1', 'no-new-privileges:x', 'systempaths=unconfined']) {
+    assert.throws(
+      () => {
+        checkHostConfig({ SecurityOpt: [option] });
+      },
+      { code: 'invalid', message: `invalid --security-opt 2: "${option}"` },
+    );
+  }
   assert.throws(
     () => {
       checkHostConfig({ Ulimits: [{ Name: 'nofile', Soft: 20, Hard: 10 }] });

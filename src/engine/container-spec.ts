@@ -7,6 +7,7 @@ import { type Ceilings, RLIMITS } from '../sandbox/ceilings.ts';
 import type { ContainerSpec, Limits, LogTarget, NetworkPlan, ProcessSpec, Rlimit, Security } from '../sandbox/sandbox.ts';
 import { parseSize } from './size.ts';
 import type { ContainerPaths } from './container-paths.ts';
+import { resourcesOf } from './create/resources.ts';
 import { withOwnEnvironment } from './own-environment.ts';
 import type { ContainerRecord, HostConfig } from './record.ts';
 
@@ -23,6 +24,7 @@ export interface SpecParts {
 export function containerSpec(record: ContainerRecord, parts: SpecParts): ContainerSpec {
   const { config, host } = record;
   const { paths } = parts;
+  const resources = resourcesOf(host);
   return {
     id: record.id,
     init: initProcess(record, parts),
@@ -35,11 +37,14 @@ export function containerSpec(record: ContainerRecord, parts: SpecParts): Contai
     files: ['resolv.conf', 'hostname', 'hosts'].map((name) => ({ source: join(paths.rootDir, name), destination: `/etc/${name}` })),
     network: parts.network,
     limits: limitsOf(host),
+    ...(resources === undefined ? {} : { resources }),
     rlimits: rlimitsOf(host),
     security: securityOf(host, parts.ceilings),
     sysctls: { ...(host.Sysctls ?? {}) },
     tmpfs: { ...(host.Tmpfs ?? {}) },
     shmSize: shmSizeOf(host),
+    ...(host.Annotations && { annotations: host.Annotations }),
+    ...(host.CgroupParent && { cgroupParent: host.CgroupParent }),
     runInit: host.Init === true,
     oomScoreAdj: host.OomScoreAdj ?? 0,
   };
@@ -103,7 +108,7 @@ function securityOf(host: HostConfig, ceilings: Ceilings): Security {
   return {
     privileged,
     capabilities: privileged ? ceilings.capabilities : resolveCapabilities(request).filter((name) => ceilings.capabilities.includes(name)),
-    noNewPrivileges: noNew !== undefined && noNew[1] !== 'false',
+    noNewPrivileges: noNew !== undefined && !/^(0|f|false)$/i.test(noNew[1] ?? ''),
     seccomp: seccompOf(host),
     maskedPaths: maskedPathsOf(host),
     readonlyPaths: readonlyPathsOf(host),
@@ -125,7 +130,9 @@ function securityOptions(host: HostConfig): string[][] {
 /** What Docker refuses at create, before anything is made. */
 export function checkHostConfig(host: HostConfig): void {
   for (const option of host.SecurityOpt ?? []) {
-    if (!/^(seccomp|apparmor|label|no-new-privileges|systempaths|writable-cgroups)([=:]|$)/.test(option))
+    if (!/^(seccomp|apparmor|label|no-new-privileges|writable-cgroups)([=:]|$)/.test(option))
+      throw invalid(`invalid --security-opt ${/[=:]/.test(option) ? '2' : '1'}: "${option}"`);
+    if (/^no-new-privileges[=:]/.test(option) && !/[=:](1|t|true|0|f|false)$/i.test(option))
       throw invalid(`invalid --security-opt 2: "${option}"`);
   }
   for (const limit of host.Ulimits ?? []) {

@@ -32,13 +32,15 @@ import type {
   WaitResult,
 } from './api.ts';
 import { composeRecord } from './compose-record.ts';
+import { checkOptions } from './create/check-options.ts';
+import { settleHost } from './create/settle-host.ts';
 import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
 import { EventBus } from './event-bus.ts';
 import { Execs } from './execs.ts';
-import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
+import { checkVmName, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
 import { filterContainers } from './list-filter.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
@@ -152,15 +154,18 @@ export class Engine implements ContainerEngine {
   }
 
   async create(request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
+    checkOptions(request.config, request.host);
     checkHostConfig(request.host);
+    const isolation = parseIsolation(request.host.Runtime);
+    const { host, warnings } = await settleHost(request.config, request.host, isolation, (reference) => this.#containers.look(reference));
     const image = this.#options.images.get(request.config.Image);
     const id = randomBytes(32).toString('hex');
     const name = request.name ?? randomName((candidate) => this.#containers.hasName(candidate));
-    const record = composeRecord(request, image, id, name, new Date().toISOString());
+    const record = composeRecord({ ...request, host }, image, id, name, new Date().toISOString());
     this.#containers.insert(record);
     await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
     this.#events.emit('container', 'create', id, containerAttributes(record));
-    return { id, warnings: [] };
+    return { id, warnings };
   }
 
   get(reference: string): ContainerRecord {

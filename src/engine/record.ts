@@ -1,4 +1,6 @@
 /** What the engine knows of a container, as it is kept in the database. */
+import type { PlacementConfig, PlacementHostConfig } from './placement-config.ts';
+import type { ResourceConfig } from './resource-config.ts';
 
 /** Where a container runs, as `--runtime` chose it. */
 export type Isolation =
@@ -7,7 +9,7 @@ export type Isolation =
   | { readonly kind: 'hybrid'; readonly vm: string }; // in the shared VM of this name
 
 /** Docker's `Config`, only the fields that Abode honours. */
-export interface ContainerConfig {
+export interface ContainerConfig extends PlacementConfig {
   readonly Hostname?: string;
   readonly Domainname?: string;
   readonly User?: string;
@@ -34,7 +36,7 @@ export interface Ulimit {
 }
 
 /** Docker's `HostConfig`, only the fields that Abode honours. */
-export interface HostConfig {
+export interface HostConfig extends ResourceConfig, PlacementHostConfig {
   readonly Runtime?: string;
   readonly NetworkMode?: string;
   readonly AutoRemove?: boolean;

@@ -8,7 +8,7 @@ import { rm } from 'node:fs/promises';
 import { AbodeError, conflict, messageOf } from '../base/errors.ts';
 import { Exclusive } from '../base/exclusive.ts';
 import type { Log } from '../base/log.ts';
-import type { Network } from '../network/network.ts';
+import type { Lease, Network } from '../network/network.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, Sandbox } from '../sandbox/sandbox.ts';
 import type { Sandboxes } from '../sandbox/sandboxes.ts';
 import { StartError } from '../sandbox/start-error.ts';
@@ -22,6 +22,7 @@ import { writeInjectedFiles } from './injected-files.ts';
 import type { Numbers } from './numbers.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { decideRestart } from './restart-policy.ts';
+import { shareWith, usesBridge } from './share-with.ts';
 import { signalNumber } from './signals.ts';
 import { Waiters } from './waiters.ts';
 
@@ -188,14 +189,14 @@ export class RunControl {
   }
 
   async #start(id: string): Promise<void> {
-    const { containers, network, numbers, paths, sandboxes } = this.#parts;
+    const { containers, numbers, paths, sandboxes } = this.#parts;
     const before = containers.byId(id);
     if (before.removing) throw conflict('container is marked for removal and cannot be started');
     if (before.state.status === 'running') {
       if (before.state.paused) throw conflict('cannot start a paused container, try unpause instead');
       throw new AbodeError('not-modified', `Container ${id} is already running`);
     }
-    const lease = before.host.NetworkMode === 'none' ? undefined : network.lease(id);
+    const lease = await this.#lease(before);
     const { network: _former, ...rest } = before;
     const record: ContainerRecord = {
       ...rest,
@@ -205,9 +206,10 @@ export class RunControl {
     };
     const { rootDir } = paths(id);
     const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
-    const spec = this.#parts.spec(record, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
+    let spec = this.#parts.spec(record, plan, this.#sizes.get(id) ?? initialSize(record));
     let sandbox: Sandbox | undefined;
     try {
+      spec = shareWith(record, spec, (reference) => containers.find(reference), paths);
       // VMs start within the preparation.
       if (record.isolation.kind !== 'container')
         this.#starting.set(
@@ -233,6 +235,16 @@ export class RunControl {
     }
     this.#watch(containers.byId(id), sandbox);
     this.#emit(id, 'start');
+  }
+
+  /** Undefined where the container has no address of its own. */
+  async #lease(record: ContainerRecord): Promise<Lease | undefined> {
+    try {
+      return usesBridge(record) ? this.#parts.network.lease(record.id) : undefined;
+    } catch (error) {
+      await this.#failed(record.id, error, undefined, this.#parts.spec(record, undefined, initialSize(record)));
+      throw error;
+    }
   }
 
   #networkPlan(id: string, record: ContainerRecord): NetworkPlan {
@@ -419,6 +431,12 @@ export class RunControl {
   #emit(id: string, action: string, more: Readonly<Record<string, string>> = {}): void {
     this.#parts.events.emit('container', action, id, { ...containerAttributes(this.#parts.containers.byId(id)), ...more });
   }
+}
+
+/** As the request told it; a client on a terminal tells it again soon. */
+function initialSize({ host }: ContainerRecord): TerminalSize {
+  const [rows = 0, columns = 0] = host.ConsoleSize ?? [];
+  return { rows, columns };
 }
 
 function removalRefused(record: ContainerRecord): AbodeError {

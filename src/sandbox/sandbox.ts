@@ -14,6 +14,8 @@
  *   await sandbox.release();
  */
 import type { Attachment } from './attachment.ts';
+import type { Resources } from './resources.ts';
+import type { Sharing } from './sharing.ts';
 
 /** A file that the engine makes and the container sees: /etc/hosts and its like. */
 export interface InjectedFile {
@@ -99,6 +101,14 @@ export interface ContainerSpec {
   readonly files: readonly InjectedFile[];
   readonly network: NetworkPlan | undefined; // undefined: only a loopback
   readonly limits: Limits;
+  /** Undefined: none of them. */
+  readonly resources?: Resources;
+  /** Undefined: everything is its own. */
+  readonly sharing?: Sharing;
+  /** For the OCI runtime. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** A cgroup of the host that the container's own is made in; undefined: Abode's. */
+  readonly cgroupParent?: string;
   readonly rlimits: readonly Rlimit[];
   readonly security: Security;
   readonly sysctls: Readonly<Record<string, string>>;

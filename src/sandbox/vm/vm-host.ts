@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { exists } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import { createCgroup } from '../cgroup.ts';
+import { type HostLimits, limitCgroup } from '../cgroup-limits.ts';
 import { type Acceleration, kvmGroups, probeAccelerator } from './accelerator.ts';
 import { DataDisks } from './data-disk.ts';
 import { type GuestFiles, readGuestFiles } from './guest-files.ts';
@@ -48,6 +49,8 @@ export interface MachineRequest {
   readonly runDir: string;
   readonly cgroup: string;
   readonly microCpus: number;
+  /** What the host holds of the VM as a whole; undefined: nothing. */
+  readonly hostLimits?: HostLimits;
   readonly paused: boolean;
   /** A VM for one container, which a template can prepare. */
   readonly prepared: boolean;
@@ -119,7 +122,7 @@ export class VmHost {
     };
     const [origin, cgroups, groups] = await Promise.all([
       this.#origin(type, request),
-      createCgroup(request.cgroup, { memory: request.shape.memory + QEMU_OVERHEAD, microCpus: request.microCpus, pids: 256 }),
+      this.#limit(request),
       accelerator === 'kvm' ? kvmGroups() : [],
     ]);
     const uid = FIRST_UID + (this.options.nextNumber() % UIDS);
@@ -137,6 +140,11 @@ export class VmHost {
       consolePath: join(request.runDir, 'console'),
     };
     return { plan, prepared };
+  }
+
+  async #limit({ cgroup, shape, microCpus, hostLimits }: MachineRequest): Promise<string[]> {
+    const directories = await createCgroup(cgroup, { memory: shape.memory + QEMU_OVERHEAD, microCpus, pids: 256 });
+    return hostLimits === undefined ? directories : [...directories, ...(await limitCgroup(cgroup, hostLimits))];
   }
 
   async #origin(type: MachineType, request: MachineRequest): Promise<Origin> {
