@@ -114,7 +114,7 @@ test('a container is refused for what cannot be right', async (t) => {
       400,
       /cannot unmarshal number into field HostConfig\.Devices\.0\.PathOnHost/,
     ],
-    [{ ...image, Healthcheck: { Test: ['CMD', 'x'] } }, 501, /health checks/],
+    [{ ...image, Healthcheck: { Test: 'x' } }, 400, /cannot unmarshal string into field Healthcheck\.Test of type array/],
     [{ Image: 'nope' }, 404, /^No such image: nope:latest$/],
   ];
   for (const [body, status, message, query] of cases) {

@@ -3,6 +3,7 @@ import { invalid } from '../base/errors.ts';
 import type { ImageConfig, ImageRecord } from '../images/api.ts';
 import { checkCapabilities } from '../sandbox/capabilities.ts';
 import type { CreateRequest } from './api.ts';
+import { mergeHealth } from './health/health-state.ts';
 import { parseIsolation } from './isolation.ts';
 import type { ContainerConfig, ContainerRecord } from './record.ts';
 import { sharedHostname } from './share-with.ts';
@@ -41,8 +42,11 @@ function mergeConfig(config: ContainerConfig, image: ImageConfig, hostname: stri
   const hasCommand = (config.Cmd ?? []).length > 0;
   const command = hasCommand ? (config.Cmd ?? []) : hasEntrypoint ? [] : (image.Cmd ?? []);
   const labels = { ...image.Labels, ...config.Labels };
-  const { StopSignal: _given, ...rest } = config;
+  const { StopSignal: _given, Healthcheck: _check, ...rest } = config;
   const stopSignal = config.StopSignal || image.StopSignal || undefined;
+  const health = mergeHealth(config.Healthcheck, image.Healthcheck);
+  const stopTimeout = config.StopTimeout ?? image.StopTimeout;
+  const shell = (config.Shell ?? []).length > 0 ? config.Shell : image.Shell;
   return {
     ...rest,
     Hostname: config.Hostname === undefined || config.Hostname === '' ? hostname : config.Hostname,
@@ -53,6 +57,9 @@ function mergeConfig(config: ContainerConfig, image: ImageConfig, hostname: stri
     Cmd: command.length > 0 ? command : null,
     Labels: labels,
     ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
+    ...(health === undefined ? {} : { Healthcheck: health }),
+    ...(stopTimeout === undefined ? {} : { StopTimeout: stopTimeout }),
+    ...(shell === undefined ? {} : { Shell: shell }),
   };
 }
 

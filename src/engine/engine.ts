@@ -40,6 +40,7 @@ import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
 import { EventBus } from './event-bus.ts';
 import { Execs } from './execs.ts';
+import { HealthMonitors } from './health/monitors.ts';
 import { checkVmName, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
 import { filterContainers } from './list-filter.ts';
 import { readLog } from './log-reader.ts';
@@ -69,6 +70,7 @@ export class Engine implements ContainerEngine {
   readonly #shared: SharedVms;
   readonly #runs: RunControl;
   readonly #execs: Execs;
+  readonly #health: HealthMonitors;
   readonly #sandboxes: Sandboxes;
 
   private constructor(options: EngineOptions, network: Network) {
@@ -112,9 +114,15 @@ export class Engine implements ContainerEngine {
       sandboxes: this.#sandboxes,
       network,
       log,
+      onRun: (id, event) => {
+        if (event === 'start') this.#health.begin(id);
+        else if (event === 'resume') this.#health.resume(id);
+        else this.#health.suspend(id);
+      },
       spec: (record, plan, size) => this.#spec(record, plan, size),
     });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
+    this.#health = new HealthMonitors({ ...parts, execs: this.#execs, log });
   }
 
   /** Brings up the network, then takes over what a former daemon left running. */
@@ -147,6 +155,7 @@ export class Engine implements ContainerEngine {
   /** The daemon ends; containers and VMs go on. Without any, the bridge and its rules go too. */
   async close(): Promise<void> {
     this.#runs.close();
+    this.#health.close();
     const busy =
       this.#containers.all().some((record) => record.state.status === 'running') || this.listVms().some((vm) => vm.state === 'running');
     await this.#network.close(!busy);

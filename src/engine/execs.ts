@@ -1,5 +1,6 @@
 /** Processes added to running containers. They live as long as their container's run; the daemon's restart forgets those that ended. */
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { conflict, invalid, messageOf, notFound } from '../base/errors.ts';
 import type { ProcessSpec, Sandbox } from '../sandbox/sandbox.ts';
@@ -99,6 +100,12 @@ export class Execs {
   async resize(id: string, rows: number, columns: number): Promise<void> {
     const record = this.get(id);
     if (record.running) await this.#parts.runs.sandbox(record.containerId)?.resize(record.proc, rows, columns);
+  }
+
+  /** Ends it by force. */
+  async kill(id: string): Promise<void> {
+    const record = this.get(id);
+    if (record.running) await this.#parts.runs.sandbox(record.containerId)?.signal(record.proc, constants.signals.SIGKILL, false);
   }
 
   forget(container: string): void {

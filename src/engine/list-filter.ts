@@ -77,7 +77,10 @@ function check(
     case 'network':
       return (record) => values.includes(record.network?.network ?? networkMode(record));
     case 'health':
-      return () => values.includes('none');
+      for (const value of values) {
+        if (!['none', 'starting', 'healthy', 'unhealthy'].includes(value)) throw invalid(`invalid filter 'health=${value}'`);
+      }
+      return (record) => values.includes(record.health?.status ?? 'none');
     case 'is-task':
       return () => values.some((value) => value === 'false' || value === '0');
     default:

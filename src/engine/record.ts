@@ -1,4 +1,5 @@
 /** What the engine knows of a container, as it is kept in the database. */
+import type { HealthState } from './health/health-state.ts';
 import type { PlacementConfig, PlacementHostConfig } from './placement-config.ts';
 import type { ResourceConfig } from './resource-config.ts';
 
@@ -107,6 +108,8 @@ export interface ContainerRecord {
   readonly command: readonly string[];
   readonly state: ContainerState;
   readonly network?: NetworkAttachment;
+  /** Where something checks it. */
+  readonly health?: HealthState;
   readonly restartCount: number;
   /** The agent's number for the current or last init in its sandbox. */
   readonly proc: number;

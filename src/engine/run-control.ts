@@ -34,6 +34,8 @@ export interface RunControlParts {
   readonly numbers: Numbers;
   readonly log: Log;
   readonly paths: (id: string) => ContainerPaths;
+  /** Told when a container begins to run, goes on, and when it ends or is paused. */
+  readonly onRun: (id: string, event: 'start' | 'resume' | 'suspend') => void;
   /** The spec of a container as it is now; `size` is the terminal that the last client told. */
   readonly spec: (record: ContainerRecord, network: NetworkPlan | undefined, size: TerminalSize) => ContainerSpec;
 }
@@ -175,6 +177,7 @@ export class RunControl {
   /** Takes a container's sandbox over from a former daemon. */
   adopt(record: ContainerRecord, sandbox: Sandbox): void {
     this.#watch(record, sandbox);
+    if (record.state.status === 'running' && !record.state.paused) this.#parts.onRun(record.id, 'resume');
   }
 
   /** A container that the former daemon left running and whose sandbox is gone. */
@@ -234,6 +237,7 @@ export class RunControl {
       this.#starting.delete(id);
     }
     this.#watch(containers.byId(id), sandbox);
+    this.#parts.onRun(id, 'start');
     this.#emit(id, 'start');
   }
 
@@ -332,6 +336,7 @@ export class RunControl {
       error: exit.reason,
     };
     containers.update(id, { network: undefined, state });
+    this.#parts.onRun(id, 'suspend');
     if (exit.oomKilled) this.#emit(id, 'oom');
     this.#emit(id, 'die', {
       exitCode: String(exit.exitCode),
@@ -402,6 +407,7 @@ export class RunControl {
     if (record.state.status !== 'running') return;
     await sandbox.pause(paused);
     this.#parts.containers.update(record.id, { state: { ...record.state, paused } });
+    this.#parts.onRun(record.id, paused ? 'suspend' : 'resume');
   }
 
   async #settled(id: string): Promise<void> {

@@ -31,8 +31,6 @@ export function refuseUnread(body: CreateBody): void {
   refuse(body, REFUSED_CONFIG);
   const host: UnreadFields = body.HostConfig ?? {};
   refuse(host, REFUSED_HOST);
-  const test = body.Healthcheck?.Test ?? [];
-  if (test.length > 0 && test[0] !== 'NONE') throw missing('health checks (Config.Healthcheck)');
   for (const endpoint of Object.values(body.NetworkingConfig?.EndpointsConfig ?? {})) refuse(endpoint ?? {}, REFUSED_ENDPOINT);
 }
 

@@ -17,10 +17,15 @@ export function describeStatus(record: ContainerRecord, now: number): string {
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${since(state.startedAt, now)}${state.paused ? ' (Paused)' : ''}`;
+      return `Up ${since(state.startedAt, now)}${state.paused ? ' (Paused)' : healthOf(record)}`;
     case 'exited':
       return `Exited (${String(state.exitCode)}) ${since(state.finishedAt, now)} ago`;
   }
+}
+
+function healthOf({ health }: ContainerRecord): string {
+  if (health === undefined) return '';
+  return ` (${health.status === 'starting' ? 'health: starting' : health.status})`;
 }
 
 function since(time: string, now: number): string {
@@ -44,5 +49,11 @@ export function describeState(record: ContainerRecord): object {
     Error: exited?.error ?? created?.error ?? '',
     StartedAt: running?.startedAt ?? exited?.startedAt ?? NEVER,
     FinishedAt: exited?.finishedAt ?? NEVER,
+    ...(record.health === undefined ? {} : { Health: describeHealth(record.health) }),
   };
+}
+
+function describeHealth({ status, failingStreak, log }: NonNullable<ContainerRecord['health']>): object {
+  const results = log.map(({ start, end, exitCode, output }) => ({ Start: start, End: end, ExitCode: exitCode, Output: output }));
+  return { Status: status, FailingStreak: failingStreak, Log: results };
 }
