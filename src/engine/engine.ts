@@ -48,6 +48,7 @@ import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
+import { isRestarting, refuseRestarting } from './restart-policy.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
 import { VmRecords } from './vm-records.ts';
 
@@ -229,8 +230,9 @@ export class Engine implements ContainerEngine {
 
   // eslint-disable-next-line typescript/require-await -- its second promise is the wait
   async wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }> {
-    const { id, state } = this.get(reference);
-    if (condition === 'not-running' && state.status !== 'running') {
+    const record = this.get(reference);
+    const { id, state } = record;
+    if (condition === 'not-running' && state.status !== 'running' && !isRestarting(record)) {
       return { result: Promise.resolve({ exitCode: state.exitCode ?? 0 }) };
     }
     return { result: this.#runs.waiters.wait(id, condition === 'removed' ? 'removed' : 'exit', signal) };
@@ -243,6 +245,7 @@ export class Engine implements ContainerEngine {
 
   async attach(reference: string, options: AttachOptions): Promise<Attachment> {
     const record = this.get(reference);
+    refuseRestarting(record);
     if (record.state.status === 'running' && record.state.paused)
       throw conflict(`Container ${record.id} is paused, unpause the container before attach`);
     const live = await this.#runs.attach(record.id, options);

@@ -14,6 +14,7 @@ import { mergeEnvironment } from './compose-record.ts';
 import type { Numbers } from './numbers.ts';
 import { withOwnEnvironment } from './own-environment.ts';
 import type { ContainerRecord, ExecRecord } from './record.ts';
+import { refuseRestarting } from './restart-policy.ts';
 import type { RunControl } from './run-control.ts';
 
 export interface ExecsParts {
@@ -136,6 +137,7 @@ export class Execs {
   #running(container: string): Sandbox {
     const record = this.#parts.containers.byId(container);
     const sandbox = this.#parts.runs.sandbox(container);
+    refuseRestarting(record);
     if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`container ${container} is not running`);
     if (record.state.paused) throw conflict(`Container ${container} is paused, unpause the container before exec`);
     return sandbox;

@@ -2,6 +2,7 @@
 import { invalid } from '../base/errors.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ListFilter } from './api.ts';
+import { isRestarting } from './restart-policy.ts';
 
 const KNOWN = [
   'ancestor',
@@ -36,7 +37,7 @@ export function filterContainers(
     .map(([key, values]) => check(key, values, find, isImage));
   const matching = [...records]
     .reverse()
-    .filter((record) => all || record.state.status === 'running')
+    .filter((record) => all || record.state.status === 'running' || isRestarting(record))
     .filter((record) => checks.every((matches) => matches(record)));
   return query.limit !== undefined && query.limit > 0 ? matching.slice(0, query.limit) : matching;
 }
@@ -109,5 +110,6 @@ function hasLabel(record: ContainerRecord, wanted: string): boolean {
 
 export function statusOf(record: ContainerRecord): string {
   if (record.removing) return 'removing';
+  if (isRestarting(record)) return 'restarting';
   return record.state.status === 'running' && record.state.paused ? 'paused' : record.state.status;
 }

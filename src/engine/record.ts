@@ -82,6 +82,8 @@ export type ContainerState =
       readonly exitCode: number;
       readonly oomKilled: boolean;
       readonly error: string;
+      /** Its policy starts it again soon. Docker's clients take it for running. */
+      readonly restarting?: true;
     };
 
 /** The container's place on a network. */

@@ -21,7 +21,7 @@ import { containerAttributes } from './event-attributes.ts';
 import { writeInjectedFiles } from './injected-files.ts';
 import type { Numbers } from './numbers.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
-import { decideRestart } from './restart-policy.ts';
+import { decideRestart, isRestarting, refuseRestarting } from './restart-policy.ts';
 import { shareWith, usesBridge } from './share-with.ts';
 import { signalNumber } from './signals.ts';
 import { Waiters } from './waiters.ts';
@@ -76,11 +76,21 @@ export class RunControl {
   }
 
   start(id: string): Promise<void> {
+    if (isRestarting(this.#parts.containers.byId(id))) throw new AbodeError('not-modified', `Container ${id} is already running`);
+    return this.startAnew(id);
+  }
+
+  /** Not by its policy: its restarts are counted anew. */
+  startAnew(id: string): Promise<void> {
     this.#cancelRestart(id);
-    return this.#exclusive.run(id, () => this.#start(id));
+    return this.#exclusive.run(id, () => this.#start(id, { counted: false }));
   }
 
   async stop(id: string, options: { signal?: string; timeout?: number }): Promise<void> {
+    if (await this.#giveUpRestart(id)) {
+      this.#emit(id, 'stop');
+      return;
+    }
     this.#cancelRestart(id);
     await this.#exclusive.run(id, async () => {
       const record = this.#parts.containers.byId(id);
@@ -97,12 +107,14 @@ export class RunControl {
       if (record.state.status === 'running') await this.#stop(record, options);
     });
     await this.#settled(id);
-    await this.#exclusive.run(id, () => this.#start(id));
+    await this.#exclusive.run(id, () => this.#start(id, { counted: false }));
     this.#emit(id, 'restart');
   }
 
   async kill(id: string, signal: string, reference: string = id): Promise<void> {
     const number = signalNumber(signal);
+    // There is nothing to send it to, and there will not be.
+    if (await this.#giveUpRestart(id)) return;
     const record = this.#parts.containers.byId(id);
     const sandbox = this.sandbox(id);
     if (record.state.status !== 'running' || sandbox === undefined)
@@ -120,6 +132,7 @@ export class RunControl {
     return this.#exclusive.run(id, async () => {
       const record = this.#parts.containers.byId(id);
       const sandbox = this.sandbox(id);
+      refuseRestarting(record);
       if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`container ${id} is not running`);
       if (record.state.paused === paused) throw conflict(paused ? `Container ${id} is already paused` : `Container ${id} is not paused`);
       await this.#setPaused(record, sandbox, paused);
@@ -129,6 +142,7 @@ export class RunControl {
 
   /** Stops it if it runs (with force), and removes everything of it. A start or exit under way is waited for first. */
   async remove(id: string, force: boolean): Promise<void> {
+    if (!force && isRestarting(this.#parts.containers.byId(id))) throw removalRefused(this.#parts.containers.byId(id));
     this.#cancelRestart(id);
     for (;;) {
       const removed = await this.#exclusive.run(id, async () => {
@@ -191,7 +205,8 @@ export class RunControl {
     for (const id of this.#delays.keys()) this.#cancelRestart(id);
   }
 
-  async #start(id: string): Promise<void> {
+  /** `counted`: by its policy, which counts its restarts. */
+  async #start(id: string, { counted }: { counted: boolean }): Promise<void> {
     const { containers, numbers, paths, sandboxes } = this.#parts;
     const before = containers.byId(id);
     if (before.removing) throw conflict('container is marked for removal and cannot be started');
@@ -227,6 +242,7 @@ export class RunControl {
       containers.update(id, {
         proc: record.proc,
         stopRequested: false,
+        ...(counted ? {} : { restartCount: 0 }),
         state,
         ...(record.network === undefined ? {} : { network: record.network }),
       });
@@ -291,8 +307,9 @@ export class RunControl {
       log.error({ container: id, error: messageOf(failure) }, 'clean-up after a failed start');
     }
     network.release(id);
-    const exitCode = error instanceof StartError ? error.exitCode : 128;
-    containers.update(id, { network: undefined, state: { status: 'created', exitCode, error: messageOf(error) } });
+    const state = failedState(record.state, error);
+    const { exitCode } = state;
+    containers.update(id, { network: undefined, state });
     this.#emit(id, 'die', { exitCode: String(exitCode) });
     this.waiters.exited(id, { exitCode, error: messageOf(error) });
     if (record.host.AutoRemove === true) await this.#remove(id);
@@ -334,6 +351,7 @@ export class RunControl {
       exitCode: exit.exitCode,
       oomKilled: exit.oomKilled,
       error: exit.reason,
+      ...(restart ? { restarting: true } : {}),
     };
     containers.update(id, { network: undefined, state });
     this.#parts.onRun(id, 'suspend');
@@ -364,9 +382,13 @@ export class RunControl {
     const timer = setTimeout(() => {
       const { containers, log } = this.#parts;
       if (!containers.has(id)) return;
-      containers.update(id, { restartCount: containers.byId(id).restartCount + 1 });
       this.#exclusive
-        .run(id, () => this.#start(id))
+        .run(id, async () => {
+          // Given up meanwhile.
+          if (!containers.has(id) || !isRestarting(containers.byId(id))) return;
+          containers.update(id, { restartCount: containers.byId(id).restartCount + 1 });
+          await this.#start(id, { counted: true });
+        })
         .catch((error: unknown) => {
           log.warn({ container: id, error: messageOf(error) }, 'restart by policy');
         });
@@ -377,6 +399,19 @@ export class RunControl {
   #cancelRestart(id: string): void {
     clearTimeout(this.#delays.get(id)?.timer);
     this.#delays.delete(id);
+  }
+
+  /** A container between two runs stays as it is. False: it is not, or not any more. */
+  async #giveUpRestart(id: string): Promise<boolean> {
+    if (!isRestarting(this.#parts.containers.byId(id))) return false;
+    return this.#exclusive.run(id, async () => {
+      const { state } = this.#parts.containers.byId(id);
+      if (state.status !== 'exited' || state.restarting === undefined) return false;
+      this.#cancelRestart(id);
+      const { restarting: _due, ...ended } = state;
+      this.#parts.containers.update(id, { stopRequested: true, state: ended });
+      return true;
+    });
   }
 
   /** Asks to end, waits, kills; the exit is handled by its own turn afterwards. */
@@ -445,12 +480,26 @@ function initialSize({ host }: ContainerRecord): TerminalSize {
   return { rows, columns };
 }
 
+/** A container that ran before has ended all the same; one that never did is still new. */
+function failedState(
+  before: ContainerState,
+  error: unknown,
+): Exclude<ContainerState, { status: 'running' }> & { exitCode: number; error: string } {
+  const exited = before.status === 'exited' ? before : undefined;
+  const exitCode = error instanceof StartError ? error.exitCode : (exited?.exitCode ?? 0) || 128;
+  const message = messageOf(error);
+  if (exited === undefined) return { status: 'created', exitCode, error: message };
+  const { restarting: _due, ...ended } = exited;
+  return { ...ended, exitCode, error: message };
+}
+
 function removalRefused(record: ContainerRecord): AbodeError {
+  const status = isRestarting(record) ? 'restarting' : 'running';
   const paused = record.state.status === 'running' && record.state.paused;
   return conflict(
     paused
       ? `cannot remove container "/${record.name}": container is paused and must be unpaused first`
-      : `cannot remove container "/${record.name}": container is running: stop the container before removing or force remove`,
+      : `cannot remove container "/${record.name}": container is ${status}: stop the container before removing or force remove`,
   );
 }
 

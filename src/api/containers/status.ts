@@ -7,6 +7,7 @@ export const NEVER = '0001-01-01T00:00:00Z';
 
 export function statusOf({ state, removing }: ContainerRecord): string {
   if (removing) return 'removing';
+  if (state.status === 'exited' && state.restarting === true) return 'restarting';
   return state.status === 'running' && state.paused ? 'paused' : state.status;
 }
 
@@ -19,7 +20,7 @@ export function describeStatus(record: ContainerRecord, now: number): string {
     case 'running':
       return `Up ${since(state.startedAt, now)}${state.paused ? ' (Paused)' : healthOf(record)}`;
     case 'exited':
-      return `Exited (${String(state.exitCode)}) ${since(state.finishedAt, now)} ago`;
+      return `${state.restarting === true ? 'Restarting' : 'Exited'} (${String(state.exitCode)}) ${since(state.finishedAt, now)} ago`;
   }
 }
 
@@ -39,9 +40,10 @@ export function describeState(record: ContainerRecord): object {
   const created = state.status === 'created' ? state : undefined;
   return {
     Status: statusOf(record),
-    Running: running !== undefined,
+    // As Docker has it: what restarts counts as running.
+    Running: running !== undefined || exited?.restarting === true,
     Paused: running?.paused ?? false,
-    Restarting: false,
+    Restarting: exited?.restarting === true,
     OOMKilled: exited?.oomKilled ?? false,
     Dead: false,
     Pid: running?.pid ?? 0,
