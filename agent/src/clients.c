@@ -230,12 +230,20 @@ static void announce_exit(struct proc *proc)
 	builder_free(&fields);
 }
 
+static void forget_helper(void *argument)
+{
+	proc_forget(argument);
+	shim_check_idle();
+}
+
 static void send_exit(struct proc *proc)
 {
 	exit_record_write(proc);
 	announce_exit(proc);
 	if (!proc->remote)
 		runtime_cleanup(proc);
+	if (proc->helper)
+		loop_defer(forget_helper, proc);
 	shim_check_idle();
 }
 

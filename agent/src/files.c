@@ -84,8 +84,7 @@ int operation_mkdir(struct fields request, struct builder *answer, struct error 
 	return 0;
 }
 
-/* Below one directory, on one device, by descriptors that follow no link. */
-static int remove_below(int parent, const char *name, dev_t device)
+int path_remove_below(int parent, const char *name, dev_t device)
 {
 	struct stat info;
 	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
@@ -103,7 +102,7 @@ static int remove_below(int parent, const char *name, dev_t device)
 	DIR *directory = fdopendir(fd);
 	int result = directory ? 0 : -1;
 	for (struct dirent *entry; directory && (entry = readdir(directory));)
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && remove_below(fd, entry->d_name, device) < 0)
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && path_remove_below(fd, entry->d_name, device) < 0)
 			result = -1;
 	int saved = errno;
 	if (directory)
@@ -121,7 +120,7 @@ int operation_remove(struct fields request, struct builder *answer, struct error
 		return fail(err, "invalid", 0, "REMOVE needs an absolute PATH");
 	if (lstat(path, &info) < 0)
 		return errno == ENOENT ? 0 : fail(err, "system", errno, "remove %s", path);
-	if (remove_below(AT_FDCWD, path, info.st_dev) < 0)
+	if (path_remove_below(AT_FDCWD, path, info.st_dev) < 0)
 		return fail(err, "system", errno, "remove %s", path);
 	return 0;
 }

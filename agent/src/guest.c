@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "operations.h"
 #include "proc.h"
+#include "rehearsal.h"
 #include "requests.h"
 #include "runtime.h"
 #include "spawn_oom.h"
@@ -39,6 +40,8 @@ static void send_eof(struct proc *proc, enum stream stream)
 	connection_send(&link_connection, &frame);
 }
 
+static void forget_helper(void *argument) { proc_forget(argument); }
+
 static void send_exit(struct proc *proc)
 {
 	if (proc->init && proc->container && oom_struck(proc->container, proc->signal == SIGKILL || proc->exit_code == 128 + SIGKILL))
@@ -59,6 +62,8 @@ static void send_exit(struct proc *proc)
 	if (proc->init && proc->container)
 		spawn_cleanup(proc->container);
 	runtime_cleanup(proc);
+	if (proc->helper)
+		loop_defer(forget_helper, proc);
 }
 
 static size_t room(struct proc *proc, enum stream stream)
@@ -196,12 +201,19 @@ static void on_frame(struct connection *connection, const struct frame *frame)
 	case FRAME_PREPARE: {
 		struct builder answer = {0};
 		int made = spawn_prepare(fields, &err);
+		stdio_prepare();
 		sync(); /* what the template's disk shows is what its memory knows */
 		forget_content(fields);
 		if (made < 0)
 			connection_refuse(connection, frame, &err);
 		else
 			connection_answer(connection, frame, &answer);
+		return;
+	}
+	case FRAME_REHEARSE: {
+		struct builder answer = {0};
+		rehearsal_begin(fields);
+		connection_answer(connection, frame, &answer);
 		return;
 	}
 	case FRAME_START_PROCESS:

@@ -171,6 +171,8 @@ static void take_exit(const struct frame *frame)
 	finish(proc);
 }
 
+static bool is_start(uint8_t type) { return type == FRAME_START_PROCESS || type == FRAME_START_RUNTIME || type == FRAME_START_HELPER; }
+
 static void process_started(struct proc *proc, struct fields fields)
 {
 	proc->state = PROC_RUNNING;
@@ -206,7 +208,7 @@ static void take_answer(const struct frame *frame)
 		answer.proc = forwarded->request.proc;
 		connection_send(&forwarded->client->connection, &answer);
 	}
-	bool start = forwarded->request.type == FRAME_START_PROCESS || forwarded->request.type == FRAME_START_RUNTIME;
+	bool start = is_start(forwarded->request.type);
 	struct proc *proc = start ? proc_find(forwarded->request.proc) : NULL;
 	if (proc && frame->type == FRAME_OK)
 		process_started(proc, fields);
@@ -304,7 +306,7 @@ void guest_link_close(void)
 		fail(&err, "gone", 0, "the VM ended before it answered");
 		if (forwarded->client)
 			connection_refuse(&forwarded->client->connection, &forwarded->request, &err);
-		bool start = forwarded->request.type == FRAME_START_PROCESS || forwarded->request.type == FRAME_START_RUNTIME;
+		bool start = is_start(forwarded->request.type);
 		struct proc *proc = start ? proc_find(forwarded->request.proc) : NULL;
 		if (proc && proc->state == PROC_EXPECTED)
 			proc_forget(proc);
@@ -322,7 +324,8 @@ static int expect_process(const struct frame *request, struct error *err)
 	struct proc *proc = proc_obtain(request->proc);
 	if (!proc || request->proc == 0 || proc->state != PROC_EXPECTED || proc->starting)
 		return fail(err, "invalid", 0, "process %u cannot be started: in use, or no memory", request->proc);
-	proc->init = fields_number(fields, TAG_JOIN, 0) == 0;
+	proc->helper = request->type == FRAME_START_HELPER;
+	proc->init = !proc->helper && fields_number(fields, TAG_JOIN, 0) == 0;
 	if (proc_configure(proc, fields, err) < 0) {
 		proc_forget(proc);
 		return -1;
@@ -334,7 +337,7 @@ static int expect_process(const struct frame *request, struct error *err)
 void guest_link_forward(struct client *client, const struct frame *request)
 {
 	struct error err;
-	bool start = request->type == FRAME_START_PROCESS || request->type == FRAME_START_RUNTIME;
+	bool start = is_start(request->type);
 	if (start && open_now && expect_process(request, &err) < 0) {
 		connection_refuse(&client->connection, request, &err);
 		return;

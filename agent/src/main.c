@@ -4,6 +4,7 @@
 #include "frame.h"
 #include "guest.h"
 #include "operations.h"
+#include "ports.h"
 #include "shim.h"
 #include "spawner.h"
 
@@ -20,6 +21,10 @@ int main(int argc, char **argv)
 		return shim_main(argv[2], true);
 	if (argc == 2 && strcmp(command, "spawner") == 0)
 		return spawner_main(argv[0]);
+	if (argc == 3 && strcmp(command, "ports") == 0)
+		return ports_main(argv[2]);
+	if (argc > 3 && strcmp(command, "files") == 0)
+		return files_main(argc - 2, argv + 2);
 	if (argc == 3 && strcmp(command, "unpack") == 0)
 		return unpack_main(argv[2]);
 	if (argc == 4 && strcmp(command, "guest") == 0 && strcmp(argv[2], "--socket") == 0)
@@ -30,6 +35,6 @@ int main(int argc, char **argv)
 		printf("abode-agent %s, protocol %d\n", VERSION, FRAME_VERSION);
 		return 0;
 	}
-	(void)fprintf(stderr, "usage: abode-agent spawner | shim DIR [--ephemeral] | unpack DIR | guest --socket PATH | init -- COMMAND... | version\n");
+	(void)fprintf(stderr, "usage: abode-agent spawner | shim DIR [--ephemeral] | ports SOCKET | unpack DIR | files [VIEW] ROOT VERB... | guest --socket PATH | init -- COMMAND... | version\n");
 	return 2;
 }

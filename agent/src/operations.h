@@ -9,6 +9,7 @@ typedef int operation(struct fields request, struct builder *answer, struct erro
 
 operation operation_mount, operation_umount;                                   /* mounts.c */
 operation operation_write_file, operation_mkdir, operation_remove;            /* files.c */
+operation operation_read_file;                                                 /* read_file.c */
 operation operation_resolve_user;                                              /* user.c */
 operation operation_identity;                                                  /* identity.c */
 operation operation_net_veth, operation_net_loopback, operation_net_configure; /* net.c */
@@ -49,6 +50,9 @@ void guest_power_off(void);
 int init_main(char **arguments);
 /* As PID 1: reaps everything, passes signals on to the child, and gives the child's exit status when it ends. */
 int init_supervise(pid_t child);
+
+/* files_main.c: the command `abode-agent files [VIEW] ROOT VERB...` (docs/agent-protocol.md). Returns the process's exit status. */
+int files_main(int count, char **arguments);
 
 /* unpack.c: the command `abode-agent unpack DIR`. Returns the process's exit status. */
 int unpack_main(const char *directory);

@@ -19,6 +19,7 @@ struct proc {
 	bool remote, init, terminal, starting;
 	bool stdin_open, stdin_once, stdin_closing;
 	bool eof_early; /* a client ended its input before the start */
+	bool helper;    /* of whoever asked for it alone: nobody releases it, it is forgotten when its end was told */
 	pid_t pid;
 	struct watch in, out[STREAM_COUNT]; /* with a terminal `in` and out[STREAM_STDOUT] are the same pty */
 	uint8_t *pending;                   /* stdin that the process has not taken */

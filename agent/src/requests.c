@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
+#include "helper.h"
 #include "operations.h"
 #include "proc.h"
 #include "runtime.h"
@@ -13,6 +14,7 @@ static operation *operation_of(uint8_t type)
 	case FRAME_MOUNT: return operation_mount;
 	case FRAME_UMOUNT: return operation_umount;
 	case FRAME_WRITE_FILE: return operation_write_file;
+	case FRAME_READ_FILE: return operation_read_file;
 	case FRAME_MKDIR: return operation_mkdir;
 	case FRAME_REMOVE: return operation_remove;
 	case FRAME_RESOLVE_USER: return operation_resolve_user;
@@ -78,6 +80,9 @@ bool request_handle(struct connection *connection, const struct frame *request)
 	switch (request->type) {
 	case FRAME_START_RUNTIME:
 		runtime_start(connection, request);
+		return true;
+	case FRAME_START_HELPER:
+		helper_start(connection, request);
 		return true;
 	case FRAME_SIGNAL:
 	case FRAME_RESIZE:

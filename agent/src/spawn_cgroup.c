@@ -25,13 +25,20 @@ static int set(const char *directory, const char *file, const char *value, struc
 
 int spawn_cgroup_create(const char *container, struct fields request, struct error *err)
 {
-	char directory[512], value[64];
+	char directory[512];
 	directory_of(container, directory);
 	if (mkdir(base, 0755) == 0)
 		(void)path_write("/sys/fs/cgroup/abode/cgroup.subtree_control", "+memory +cpu +pids");
 	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
 		return fail(err, "start", errno, "cgroup %s", directory);
 	oom_watch(container, directory);
+	return spawn_cgroup_limit(container, request, err);
+}
+
+int spawn_cgroup_limit(const char *container, struct fields request, struct error *err)
+{
+	char directory[512], value[64];
+	directory_of(container, directory);
 	uint64_t memory = fields_number(request, TAG_LIMIT_MEMORY, 0), cpu = fields_number(request, TAG_LIMIT_CPU, 0), pids = fields_number(request, TAG_LIMIT_PIDS, 0);
 	(void)snprintf(value, sizeof value, "%llu", (unsigned long long)memory);
 	if (memory && (set(directory, "memory.max", value, err) < 0))

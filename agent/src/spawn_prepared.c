@@ -12,6 +12,7 @@
 #include <unistd.h>
 #include "cleanup.h"
 #include "frame.h"
+#include "rehearsal.h"
 #include "spawn_cgroup.h"
 #include "spawn_child.h"
 #include "spawn_credentials.h"
@@ -170,6 +171,7 @@ static _Noreturn void prepare_init(struct fields request, int requests, int done
 
 static void forget_prepared(void)
 {
+	rehearsal_forget();
 	for (int *fd = &prepared.init; fd <= &prepared.reports; fd++) {
 		if (*fd >= 0)
 			(void)close(*fd);
@@ -268,6 +270,7 @@ int spawn_prepare(struct fields request, struct error *err)
 		end_prepared();
 		return -1;
 	}
+	rehearsal_prepare(pid);
 	prepared.fields = malloc(request.size + 1);
 	prepared.size = request.size;
 	if (prepared.fields)
@@ -314,7 +317,7 @@ pid_t spawn_use_prepared(struct fields request, struct spawn_stdio stdio, const 
 		end_prepared();
 		return 0;
 	}
-	if (spawn_cgroup_create(container, request, err) < 0 || pass_on(request, stdio, err) < 0 || report_take(prepared.reports, &inner, stdio.master, err) < 0) {
+	if (spawn_cgroup_limit(container, request, err) < 0 || pass_on(request, stdio, err) < 0 || report_take(prepared.reports, &inner, stdio.master, err) < 0) {
 		end_prepared();
 		return -1;
 	}

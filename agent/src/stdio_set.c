@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#define NOTHING (struct stdio_set){-1, -1, -1, -1, -1, -1}
+#define NOTHING ((struct stdio_set){-1, -1, -1, -1, -1, -1})
 
 static int one_pipe(int *read_end, int *write_end)
 {
@@ -17,7 +17,7 @@ static int one_pipe(int *read_end, int *write_end)
 
 static void nonblocking(int fd) { (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK); }
 
-int stdio_pipes(struct stdio_set *set, bool with_stdin, struct error *err)
+static int make(struct stdio_set *set, bool with_stdin, struct error *err)
 {
 	*set = NOTHING;
 	bool made = with_stdin ? one_pipe(&set->child_in, &set->in) == 0 : (set->child_in = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0;
@@ -30,6 +30,26 @@ int stdio_pipes(struct stdio_set *set, bool with_stdin, struct error *err)
 		nonblocking(set->in);
 	nonblocking(set->out);
 	nonblocking(set->err);
+	return 0;
+}
+
+/* One for each kind of stdin; the other kind's stays for a later process. */
+static struct stdio_set ready[2] = {NOTHING, NOTHING};
+
+void stdio_prepare(void)
+{
+	struct error err;
+	for (int with_stdin = 0; with_stdin < 2; with_stdin++)
+		if (ready[with_stdin].out < 0)
+			(void)make(&ready[with_stdin], with_stdin != 0, &err);
+}
+
+int stdio_pipes(struct stdio_set *set, bool with_stdin, struct error *err)
+{
+	if (ready[with_stdin].out < 0)
+		return make(set, with_stdin, err);
+	*set = ready[with_stdin];
+	ready[with_stdin] = NOTHING;
 	return 0;
 }
 

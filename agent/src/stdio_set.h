@@ -10,5 +10,7 @@ struct stdio_set {
 
 /* Pipes; without stdin the process reads /dev/null. */
 int stdio_pipes(struct stdio_set *set, bool with_stdin, struct error *err);
+/* Makes the pipes of the next process now: a template does, so that its clones need not. */
+void stdio_prepare(void);
 void stdio_close_child(struct stdio_set *set);
 void stdio_close(struct stdio_set *set);

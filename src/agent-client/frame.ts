@@ -12,6 +12,7 @@ export const FrameType = {
   REMOVE: 0x14,
   RESOLVE_USER: 0x15,
   IDENTITY: 0x16,
+  READ_FILE: 0x17,
   NET_VETH: 0x18,
   NET_LOOPBACK: 0x19,
   NET_CONFIGURE: 0x1a,
@@ -25,6 +26,8 @@ export const FrameType = {
   STATE: 0x25,
   RELEASE: 0x26,
   PREPARE: 0x27,
+  REHEARSE: 0x28,
+  START_HELPER: 0x29,
   DATA: 0x30,
   EOF: 0x31,
   ACK: 0x32,
@@ -35,6 +38,10 @@ export const FrameType = {
   SHUTDOWN: 0x42,
   GUEST: 0x43,
   SPAWN_SHIM: 0x44,
+  PORTS_OPEN: 0x48,
+  PORTS_CLOSE: 0x49,
+  PORTS_KEEP: 0x4a,
+  PORTS_TRANSLATED: 0x4b,
 } as const;
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];

@@ -6,6 +6,7 @@ import type { Api, ApiContext, ApiOptions } from './context.ts';
 import { acceptBytes } from './body.ts';
 import { answerErrors } from './errors.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { RequestMetrics } from './metrics/request-metrics.ts';
 import { registerRoutes } from './routes.ts';
 import { OpenStreams } from './streams/open-streams.ts';
 import { routeUpgrades, wantsUpgrade } from './streams/upgrade.ts';
@@ -17,7 +18,7 @@ import { API_VERSION } from './version.ts';
 const MAX_PARAMETER = 4096;
 
 export function createApi(options: ApiOptions): Api {
-  const context: ApiContext = { ...options, streams: new OpenStreams() };
+  const context: ApiContext = { ...options, streams: new OpenStreams(), requests: new RequestMetrics() };
   const api: Api = fastify({
     logger: false,
     exposeHeadRoutes: false,
@@ -47,6 +48,7 @@ export function createApi(options: ApiOptions): Api {
     if (reply.getHeader('content-type') === 'application/json; charset=utf-8') reply.header('content-type', 'application/json');
     done(null, payload);
   });
+  context.requests.watch(api);
   routeUpgrades(api);
   registerRoutes(api, context);
   api.addHook('preClose', (done) => {

@@ -6,6 +6,7 @@ import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ContainerEngine } from '../engine/api.ts';
 import type { Images } from '../images/api.ts';
+import type { RequestMetrics } from './metrics/request-metrics.ts';
 import type { OpenStreams } from './streams/open-streams.ts';
 
 export type Api = FastifyInstance<RawServerDefault, IncomingMessage, ServerResponse, FastifyBaseLogger, TypeBoxTypeProvider>;
@@ -33,4 +34,5 @@ export interface ApiOptions {
 
 export interface ApiContext extends ApiOptions {
   readonly streams: OpenStreams;
+  readonly requests: RequestMetrics;
 }

@@ -11,17 +11,26 @@ import type {
   EngineEvent,
   EventQuery,
   ExecRequest,
+  FileChange,
   ListFilter,
   LogEntry,
   LogOptions,
   MemoryUse,
   OutputChunk,
+  PathStat,
+  ProcessList,
+  PutOptions,
+  StatsQuery,
+  StatsSample,
   SystemFacts,
   WaitCondition,
   WaitResult,
 } from '../engine/api.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from '../engine/record.ts';
+import { type Family, gauge } from '../metrics/family.ts';
 import type { ImageDisk, ImageRecord, Images, Progress } from '../images/api.ts';
+
+const NOTHING: StatsSample = { time: undefined, figures: undefined, machine: undefined };
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -128,6 +137,8 @@ export class FakeEngine implements ContainerEngine {
   readonly execs: Map<string, Mutable<ExecRecord>> = new Map();
   readonly vms: Map<string, VmRecord> = new Map();
   readonly calls: string[] = [];
+  fileChanges: FileChange[] = [];
+  samples: StatsSample[] = [];
   readonly created: CreateRequest[] = [];
   readonly history: EngineEvent[] = [];
   readonly #images: Images;
@@ -319,6 +330,43 @@ export class FakeEngine implements ContainerEngine {
     return { own: 1, template: 2, pool: 3 };
   }
 
+  async top(reference: string, psArguments: string): Promise<ProcessList> {
+    const { id, state } = this.get(reference);
+    if (state.status !== 'running') throw conflict(`Container ${id} is not running`);
+    return { titles: ['PID', 'CMD'], processes: [['7', psArguments]] };
+  }
+
+  async *stats(reference: string, { stream, primed, signal }: StatsQuery): AsyncGenerator<StatsSample> {
+    this.get(reference);
+    for (let left = stream ? Infinity : primed ? 2 : 1; left > 0 && !signal.aborted; left -= 1) yield this.samples.shift() ?? NOTHING;
+  }
+
+  async statPath(reference: string, path: string): Promise<PathStat> {
+    this.get(reference);
+    if (path.includes('nosuch')) throw notFound(`Could not find the file ${path} in container ${reference}`);
+    return { name: path.slice(path.lastIndexOf('/') + 1), size: 3, mode: 0o644, mtime: '2026-01-02T03:04:05.000000006Z', linkTarget: '' };
+  }
+
+  async getArchive(reference: string, path: string): Promise<{ stat: PathStat; content: Readable }> {
+    return { stat: await this.statPath(reference, path), content: Readable.from([Buffer.from('a tar')]) };
+  }
+
+  async putArchive(reference: string, path: string, archive: Readable, options: PutOptions): Promise<void> {
+    await this.statPath(reference, path);
+    const size = Buffer.concat(await Array.fromAsync(archive as AsyncIterable<Buffer>)).length;
+    this.calls.push(`put ${String(size)} ${path} ${JSON.stringify(options)}`);
+  }
+
+  async changes(reference: string): Promise<FileChange[]> {
+    this.get(reference);
+    return this.fileChanges;
+  }
+
+  async exportFiles(reference: string): Promise<Readable> {
+    this.get(reference);
+    return Readable.from([Buffer.from('a tar')]);
+  }
+
   async createExec(reference: string, request: ExecRequest): Promise<string> {
     const record = this.get(reference);
     if (record.state.status !== 'running') throw conflict(`container ${record.id} is not running`);
@@ -429,6 +477,15 @@ export class FakeEngine implements ContainerEngine {
       poolBytes: 0,
       poolSize: 0,
     };
+  }
+
+  async removeLink(parent: string, alias: string): Promise<void> {
+    this.get(parent);
+    this.calls.push(`removeLink ${alias}`);
+  }
+
+  async metrics(version: string): Promise<Family[]> {
+    return [gauge('abode_engine_info', 'Fake.', [{ labels: { version }, value: 1 }])];
   }
 
   #process(id: string): FakeProcess {

@@ -4,8 +4,11 @@ import { routeImageSizes } from './abode/image-sizes.ts';
 import { routeMemory } from './abode/memory.ts';
 import { routeVms } from './abode/vms.ts';
 import { acceptBytes, acceptJson } from './body.ts';
+import { routeArchive } from './containers/archive.ts';
 import { routeAttach } from './containers/attach.ts';
+import { routeChanges } from './containers/changes.ts';
 import { routeCreate } from './containers/create.ts';
+import { routeExport } from './containers/export.ts';
 import { routeInspect } from './containers/inspect.ts';
 import { routeKill } from './containers/kill.ts';
 import { routeList } from './containers/list.ts';
@@ -17,7 +20,9 @@ import { routeRename } from './containers/rename.ts';
 import { routeResize } from './containers/resize.ts';
 import { routeRestart } from './containers/restart.ts';
 import { routeStart } from './containers/start.ts';
+import { routeStats } from './containers/stats.ts';
 import { routeStop } from './containers/stop.ts';
+import { routeTop } from './containers/top.ts';
 import { routeUnpause } from './containers/unpause.ts';
 import { routeWait } from './containers/wait.ts';
 import type { Api, ApiContext } from './context.ts';
@@ -34,6 +39,7 @@ import { routeImagePrune } from './images/prune.ts';
 import { routeImageRemove } from './images/remove.ts';
 import { routeSave } from './images/save.ts';
 import { routeTag } from './images/tag.ts';
+import { routeMetrics } from './metrics/metrics.ts';
 import { routeNetworkInspect } from './networks/inspect.ts';
 import { routeNetworkList } from './networks/list.ts';
 import { refuseSwarm } from './swarm.ts';
@@ -67,6 +73,10 @@ const JSON_ROUTES: readonly Route[] = [
   routeRemove,
   routePrune,
   routeLogs,
+  routeChanges,
+  routeExport,
+  routeTop,
+  routeStats,
   routeResize,
   routeExecCreate,
   routeExecStart,
@@ -86,8 +96,18 @@ const JSON_ROUTES: readonly Route[] = [
   routeMemory,
   routeFacts,
   routeImageSizes,
+  routeMetrics,
 ];
-const BYTE_ROUTES: readonly Route[] = [routePing, routeAttach, routeLoad, routeImageCreate, routeAuth, refuseSwarm, refuseUnsupported];
+const BYTE_ROUTES: readonly Route[] = [
+  routePing,
+  routeAttach,
+  routeArchive,
+  routeLoad,
+  routeImageCreate,
+  routeAuth,
+  refuseSwarm,
+  refuseUnsupported,
+];
 
 export function registerRoutes(api: Api, context: ApiContext): void {
   api.register((scope: Api, _options, done) => {

@@ -3,14 +3,7 @@ import { AbodeError } from '../base/errors.ts';
 import type { Api } from './context.ts';
 
 const MISSING: ReadonlyArray<readonly ['GET' | 'PUT' | 'POST' | 'HEAD', string, string]> = [
-  ['GET', '/containers/:id/top', 'docker top'],
-  ['GET', '/containers/:id/changes', 'docker diff'],
-  ['GET', '/containers/:id/export', 'docker export'],
-  ['GET', '/containers/:id/stats', 'docker stats'],
   ['GET', '/containers/:id/attach/ws', 'attaching over a WebSocket'],
-  ['GET', '/containers/:id/archive', 'docker cp'],
-  ['HEAD', '/containers/:id/archive', 'docker cp'],
-  ['PUT', '/containers/:id/archive', 'docker cp'],
   ['GET', '/containers/:id/checkpoints', 'docker checkpoint'],
   ['POST', '/containers/:id/checkpoints', 'docker checkpoint'],
   ['POST', '/containers/:id/update', 'docker update'],

@@ -7,6 +7,7 @@ import { AbodeError, hasErrno } from '../base/errors.ts';
 import { readFileIfThere } from '../base/files.ts';
 import { spawnDetached } from '../base/process.ts';
 import type { Config } from '../config/config.ts';
+import { metricsText } from '../config/metrics-address.ts';
 import { DockerClient } from '../docker-client/client.ts';
 import { EngineError } from '../docker-client/errors.ts';
 
@@ -108,8 +109,9 @@ async function isDaemon(pid: number): Promise<boolean> {
   }
 }
 
-function flagsOf({ root, runDir, socket, pool, logLevel }: Config): string[] {
-  return ['--root', root, '--run-dir', runDir, '--socket', socket, '--pool', String(pool), '--log-level', logLevel];
+function flagsOf({ root, runDir, socket, pool, logLevel, metrics }: Config): string[] {
+  const flags = ['--root', root, '--run-dir', runDir, '--socket', socket, '--pool', String(pool), '--log-level', logLevel];
+  return metrics === undefined ? flags : [...flags, '--metrics-addr', metricsText(metrics)];
 }
 
 async function startError(message: string, logPath: string, offset: number): Promise<AbodeError> {

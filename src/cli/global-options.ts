@@ -14,6 +14,10 @@ export function addGlobalOptions(program: Command): void {
 export function addDaemonOptions(command: Command): Command {
   return command
     .option('--pool <n>', 'paused clones of the VM template kept ready (ABODE_POOL; default 0)')
+    .option(
+      '--metrics-addr <address>',
+      'serve GET /metrics at ADDRESS:PORT too, or at PORT of the loopback (ABODE_METRICS_ADDR; default: only on the socket)',
+    )
     .option('--log-level <level>', 'trace, debug, info, warn, error (ABODE_LOG_LEVEL; default info)');
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { invalid } from '../base/errors.ts';
+import { type MetricsAddress, parseMetricsAddress } from './metrics-address.ts';
 
 export interface Config {
   /** What lasts over a reboot: images, disks, state. */
@@ -15,6 +16,8 @@ export interface Config {
   /** Paused clones kept ready; 0 switches the pool off. */
   readonly pool: number;
   readonly logLevel: string;
+  /** Where metrics are served by TCP; undefined: only on the socket. */
+  readonly metrics?: MetricsAddress;
 }
 
 export interface ConfigFlags {
@@ -23,6 +26,7 @@ export interface ConfigFlags {
   socket?: string | undefined;
   pool?: string | undefined;
   logLevel?: string | undefined;
+  metricsAddr?: string | undefined;
 }
 
 const DEFAULT_ROOT = '/var/lib/abode';
@@ -33,6 +37,7 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
   const variable = (name: string): string | undefined => environment[name] || undefined;
   const root = resolve(flags.root ?? variable('ABODE_ROOT') ?? DEFAULT_ROOT);
   const runDir = resolve(flags.runDir ?? variable('ABODE_RUN_DIR') ?? DEFAULT_RUN);
+  const metrics = parseMetricsAddress(flags.metricsAddr ?? variable('ABODE_METRICS_ADDR') ?? '');
   return {
     root,
     runDir,
@@ -40,6 +45,7 @@ export function loadConfig(flags: ConfigFlags, environment: NodeJS.ProcessEnv = 
     bridge: bridgeName(root),
     pool: poolSize(flags.pool ?? variable('ABODE_POOL') ?? '0'),
     logLevel: flags.logLevel ?? variable('ABODE_LOG_LEVEL') ?? 'info',
+    ...(metrics === undefined ? {} : { metrics }),
   };
 }
 

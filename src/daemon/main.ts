@@ -1,4 +1,4 @@
-/** The daemon's process: `node src/daemon/main.ts [--root DIR] [--run-dir DIR] [--socket PATH] [--pool N]`. */
+/** The daemon's process: `node src/daemon/main.ts [--root DIR] [--run-dir DIR] [--socket PATH] [--pool N] [--metrics-addr ADDRESS:PORT]`. */
 import { parseArgs } from 'node:util';
 import { messageOf } from '../base/errors.ts';
 import { loadConfig } from '../config/config.ts';
@@ -11,12 +11,20 @@ const { values } = parseArgs({
     socket: { type: 'string' },
     pool: { type: 'string' },
     'log-level': { type: 'string' },
+    'metrics-addr': { type: 'string' },
   },
 });
 
 try {
   await runDaemon(
-    loadConfig({ root: values.root, runDir: values['run-dir'], socket: values.socket, pool: values.pool, logLevel: values['log-level'] }),
+    loadConfig({
+      root: values.root,
+      runDir: values['run-dir'],
+      socket: values.socket,
+      pool: values.pool,
+      logLevel: values['log-level'],
+      metricsAddr: values['metrics-addr'],
+    }),
   );
   process.exit(0);
 } catch (error) {

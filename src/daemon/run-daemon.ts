@@ -11,6 +11,7 @@ import { Engine } from '../engine/engine.ts';
 import { ImageStore } from '../images/store.ts';
 import { connectSpawner } from '../sandbox/shim-spawner.ts';
 import { Database } from '../state/database.ts';
+import { closeMetrics, serveMetrics } from './metrics-server.ts';
 import { components, VERSION } from './versions.ts';
 
 const PROJECT = join(import.meta.dirname, '..', '..');
@@ -36,9 +37,11 @@ export async function runDaemon(config: Config): Promise<void> {
   await images.ensureBase();
   const api = createApi({ engine, images, config, log, version: VERSION, components: await components() });
   await listen(api, config.socket);
+  const metrics = config.metrics === undefined ? undefined : await serveMetrics(api, config.metrics);
   log.info({ socket: config.socket, root: config.root }, 'ready');
   await stop;
   log.info('stopping; containers and VMs go on');
+  closeMetrics(metrics);
   await close(api, CLOSE_MS);
   await engine.close();
   database.close();

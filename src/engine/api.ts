@@ -1,4 +1,6 @@
 /** What the engine does for those above it (api/, and through it the command lines). Engine (engine/engine.ts) implements it. */
+import type { Family } from '../metrics/family.ts';
+import type { Readable } from 'node:stream';
 import type { ContainerConfig, ContainerRecord, ExecRecord, HostConfig, VmRecord } from './record.ts';
 
 export interface CreateRequest {
@@ -102,6 +104,97 @@ export interface MemoryUse {
   readonly pool: number;
 }
 
+export interface ProcessList {
+  readonly titles: readonly string[];
+  readonly processes: ReadonlyArray<readonly string[]>;
+}
+
+export interface BlkioEntry {
+  readonly major: number;
+  readonly minor: number;
+  readonly op: string;
+  readonly value: number;
+}
+
+/** What a container uses. Times are nanoseconds, sizes bytes; counts from its start on. */
+export interface Figures {
+  /** Of the cgroups that they are from. */
+  readonly version: '1' | '2';
+  readonly cpu: {
+    readonly total: number;
+    readonly user: number;
+    readonly kernel: number;
+    readonly perCpu: readonly number[];
+    readonly periods: number;
+    readonly throttledPeriods: number;
+    readonly throttledTime: number;
+  };
+  /** All processors of the host together, idle time too. */
+  readonly systemCpu: number;
+  readonly onlineCpus: number;
+  readonly memory: {
+    readonly usage: number;
+    readonly max: number | undefined;
+    readonly failures: number | undefined;
+    readonly limit: number;
+    readonly stats: Readonly<Record<string, number>>;
+  };
+  readonly pids: { readonly current: number; readonly limit: number | undefined };
+  readonly blkio: readonly BlkioEntry[];
+  readonly blkioOperations: readonly BlkioEntry[];
+  readonly networks: Readonly<
+    Record<
+      string,
+      Readonly<Record<'rxBytes' | 'rxPackets' | 'rxErrors' | 'rxDropped' | 'txBytes' | 'txPackets' | 'txErrors' | 'txDropped', number>>
+    >
+  >;
+}
+
+/** What a VM takes of the host: QEMU and its shim. Of a shared VM for all its containers together. */
+export interface MachineCost {
+  readonly name: string | undefined;
+  readonly cpu: { readonly user: number; readonly kernel: number };
+  readonly cpus: number;
+  readonly memory: { readonly qemu: number; readonly shim: number; readonly machine: number };
+  readonly blkio: { readonly read: number; readonly write: number };
+}
+
+/** All undefined for a container that does not run. */
+export interface StatsSample {
+  readonly time: string | undefined;
+  readonly figures: Figures | undefined;
+  readonly machine: MachineCost | undefined;
+}
+
+export interface StatsQuery {
+  /** One each second until the container is removed; without it the end is after one, or two when primed. */
+  readonly stream: boolean;
+  readonly primed: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** What `docker cp` is told of a path. */
+export interface PathStat {
+  readonly name: string;
+  readonly size: number;
+  readonly mode: number; // Go's
+  readonly mtime: string; // RFC 3339
+  readonly linkTarget: string; // where a link leads in the end, "" for what is none
+}
+
+export interface PutOptions {
+  /** A directory is not replaced by something else, nor something else by a directory. */
+  readonly noOverwriteDirNonDir: boolean;
+  /** All becomes the container's user's. */
+  readonly copyUidGid: boolean;
+}
+
+/** Docker's kinds: 0 modified, 1 added, 2 deleted. */
+export interface FileChange {
+  readonly kind: 0 | 1 | 2;
+  readonly path: string;
+}
+
 export interface SystemFacts {
   /** `kvm` or `tcg`, as probed; undefined while no VM was ever started. */
   readonly accelerator: string | undefined;
@@ -128,12 +221,24 @@ export interface ContainerEngine {
   unpause(reference: string): Promise<void>;
   rename(reference: string, name: string): Promise<void>;
   remove(reference: string, options: { force: boolean }): Promise<void>;
+  /** Takes a legacy link away; what runs keeps what it was told. */
+  removeLink(parent: string, alias: string): Promise<void>;
   /** The promise of the promise: the first resolves when the wait is registered (headers can be sent), the second with the exit. */
   wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }>;
   logs(reference: string, options: LogOptions): Promise<AsyncIterable<LogEntry>>;
   attach(reference: string, options: AttachOptions): Promise<Attachment>;
   resize(reference: string, rows: number, columns: number): Promise<void>;
   memory(reference: string): Promise<MemoryUse>;
+
+  top(reference: string, psArguments: string): Promise<ProcessList>;
+  stats(reference: string, query: StatsQuery): AsyncIterable<StatsSample>;
+  statPath(reference: string, path: string): Promise<PathStat>;
+  /** What is at the path, as a tar. Whoever got it reads it to the end or destroys it. */
+  getArchive(reference: string, path: string): Promise<{ stat: PathStat; content: Readable }>;
+  /** Unpacks a tar (also gzip, zstd) into the directory. */
+  putArchive(reference: string, path: string, archive: Readable, options: PutOptions): Promise<void>;
+  changes(reference: string): Promise<FileChange[]>;
+  exportFiles(reference: string): Promise<Readable>;
 
   createExec(reference: string, request: ExecRequest): Promise<string>;
   getExec(id: string): ExecRecord;
@@ -148,4 +253,6 @@ export interface ContainerEngine {
 
   events(query: EventQuery): AsyncIterable<EngineEvent>;
   facts(): Promise<SystemFacts>;
+  /** For Prometheus; `version` is Abode's own. */
+  metrics(version: string): Promise<Family[]>;
 }

@@ -5,13 +5,14 @@ import { checkCapabilities } from '../sandbox/capabilities.ts';
 import type { CreateRequest } from './api.ts';
 import { mergeHealth } from './health/health-state.ts';
 import { parseIsolation } from './isolation.ts';
+import { exposedPorts } from './port-requests.ts';
 import type { ContainerConfig, ContainerRecord } from './record.ts';
 import { sharedHostname } from './share-with.ts';
 
 const DEFAULT_PATH = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export function composeRecord(request: CreateRequest, image: ImageRecord, id: string, name: string, createdAt: string): ContainerRecord {
-  const config = mergeConfig(request.config, image.config, sharedHostname(request.host) ?? id.slice(0, 12));
+  const config = mergeConfig(request, image.config, sharedHostname(request.host) ?? id.slice(0, 12));
   const command = [...(config.Entrypoint ?? []), ...(config.Cmd ?? [])];
   if (command.length === 0) throw invalid('no command specified');
   const isolation = parseIsolation(request.host.Runtime);
@@ -35,7 +36,7 @@ export function composeRecord(request: CreateRequest, image: ImageRecord, id: st
 }
 
 /** As Docker has it: an entrypoint of the request makes the image's command void; [''] is none, and so is [], which keeps the command. */
-function mergeConfig(config: ContainerConfig, image: ImageConfig, hostname: string): ContainerConfig {
+function mergeConfig({ config, host }: CreateRequest, image: ImageConfig, hostname: string): ContainerConfig {
   const given = config.Entrypoint ?? image.Entrypoint ?? [];
   const entrypoint = given.length === 1 && given[0] === '' ? [] : given;
   const hasEntrypoint = (config.Entrypoint ?? []).length > 0;
@@ -53,6 +54,7 @@ function mergeConfig(config: ContainerConfig, image: ImageConfig, hostname: stri
     User: config.User === undefined || config.User === '' ? (image.User ?? '') : config.User,
     WorkingDir: config.WorkingDir === undefined || config.WorkingDir === '' ? (image.WorkingDir ?? '') : config.WorkingDir,
     Env: mergeEnvironment(config.Env ?? [], image.Env ?? []),
+    ExposedPorts: exposedPorts(config, host, image),
     Entrypoint: entrypoint.length > 0 ? entrypoint : null,
     Cmd: command.length > 0 ? command : null,
     Labels: labels,

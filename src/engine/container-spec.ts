@@ -55,7 +55,7 @@ function initProcess(record: ContainerRecord, { paths, rows, columns }: SpecPart
   return {
     proc: record.proc,
     args: record.command,
-    env: withOwnEnvironment(config, config.Tty === true),
+    env: withOwnEnvironment(config, config.Tty === true, record.linkEnvironment),
     cwd: config.WorkingDir ?? '',
     user: config.User ?? '',
     groupAdd: host.GroupAdd ?? [],

@@ -3,10 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
 import { conflict, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
+import type { Family } from '../metrics/family.ts';
+import { decompress } from '../images/compression.ts';
 import { Network } from '../network/network.ts';
 import { readCeilings } from '../sandbox/ceilings.ts';
 import { cgroupVersion } from '../sandbox/cgroup.ts';
@@ -23,10 +26,16 @@ import type {
   EngineEvent,
   EventQuery,
   ExecRequest,
+  FileChange,
   ListFilter,
   LogEntry,
   LogOptions,
   MemoryUse,
+  PathStat,
+  ProcessList,
+  PutOptions,
+  StatsQuery,
+  StatsSample,
   SystemFacts,
   WaitCondition,
   WaitResult,
@@ -34,22 +43,30 @@ import type {
 import { composeRecord } from './compose-record.ts';
 import { checkOptions } from './create/check-options.ts';
 import { settleHost } from './create/settle-host.ts';
+import { ContainerFiles } from './container-files.ts';
 import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
+import { countEvents, describeEngine } from './engine-metrics.ts';
 import { EventBus } from './event-bus.ts';
+import { EventHistory } from './event-history.ts';
 import { Execs } from './execs.ts';
 import { HealthMonitors } from './health/monitors.ts';
 import { checkVmName, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
+import { keepsAddress, resolveLinks } from './links.ts';
 import { filterContainers } from './list-filter.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
+import { checkPorts, publications } from './port-requests.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { isRestarting, refuseRestarting } from './restart-policy.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
+import { StartMetrics } from './start-metrics.ts';
+import { Stats } from './stats.ts';
+import { listProcesses } from './top.ts';
 import { VmRecords } from './vm-records.ts';
 
 export interface EngineOptions {
@@ -64,7 +81,9 @@ export interface EngineOptions {
 export class Engine implements ContainerEngine {
   readonly #options: EngineOptions;
   readonly #containers: ContainerTable;
-  readonly #events = new EventBus();
+  readonly #eventCounts = countEvents();
+  readonly #starts = new StartMetrics();
+  readonly #events: EventBus;
   readonly #ceilings = readCeilings();
   readonly #network: Network;
   readonly #vmHost: VmHost;
@@ -72,6 +91,8 @@ export class Engine implements ContainerEngine {
   readonly #runs: RunControl;
   readonly #execs: Execs;
   readonly #health: HealthMonitors;
+  readonly #files: ContainerFiles;
+  readonly #stats: Stats;
   readonly #sandboxes: Sandboxes;
 
   private constructor(options: EngineOptions, network: Network) {
@@ -80,6 +101,8 @@ export class Engine implements ContainerEngine {
     this.#options = options;
     this.#network = network;
     this.#containers = new ContainerTable(database);
+    this.#events = new EventBus(new EventHistory(database));
+    this.#events.observe(this.#eventCounts.count);
     this.#vmHost = new VmHost({
       root: join(config.root, 'vm'),
       runDir: config.runDir,
@@ -115,6 +138,7 @@ export class Engine implements ContainerEngine {
       sandboxes: this.#sandboxes,
       network,
       log,
+      starts: this.#starts,
       onRun: (id, event) => {
         if (event === 'start') this.#health.begin(id);
         else if (event === 'resume') this.#health.resume(id);
@@ -124,6 +148,8 @@ export class Engine implements ContainerEngine {
     });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
     this.#health = new HealthMonitors({ ...parts, execs: this.#execs, log });
+    this.#stats = new Stats({ containers: this.#containers, sandbox: (id) => this.#runs.sandbox(id) });
+    this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
   }
 
   /** Brings up the network, then takes over what a former daemon left running. */
@@ -134,7 +160,12 @@ export class Engine implements ContainerEngine {
       mkdir(join(config.root, 'vm'), { recursive: true, mode: 0o700 }),
       mkdir(join(config.runDir, 'c'), { recursive: true, mode: 0o711 }),
     ]);
-    const engine = new Engine(options, await Network.open(database, config.bridge, log));
+    const ports = {
+      agentPath: options.agentPath,
+      socketPath: join(config.runDir, 'ports.sock'),
+      published: publications(new ContainerTable(database).all()),
+    };
+    const engine = new Engine(options, await Network.open(database, config.bridge, log, ports));
     await engine.#vmHost.sweep().catch((error: unknown) => {
       log.warn({ error: messageOf(error) }, 'removing what VMs of an earlier daemon left');
     });
@@ -166,12 +197,14 @@ export class Engine implements ContainerEngine {
   async create(request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
     checkOptions(request.config, request.host);
     checkHostConfig(request.host);
+    checkPorts(request.config, request.host);
     const isolation = parseIsolation(request.host.Runtime);
     const { host, warnings } = await settleHost(request.config, request.host, isolation, (reference) => this.#containers.look(reference));
     const image = this.#options.images.get(request.config.Image);
     const id = randomBytes(32).toString('hex');
     const name = request.name ?? randomName((candidate) => this.#containers.hasName(candidate));
-    const record = composeRecord({ ...request, host }, image, id, name, new Date().toISOString());
+    const links = resolveLinks(request.host.Links, (reference) => this.get(reference));
+    const record = { ...composeRecord({ ...request, host }, image, id, name, new Date().toISOString()), links };
     this.#containers.insert(record);
     await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
     this.#events.emit('container', 'create', id, containerAttributes(record));
@@ -207,8 +240,10 @@ export class Engine implements ContainerEngine {
     return this.#runs.kill(this.get(reference).id, signal, reference);
   }
 
-  pause(reference: string): Promise<void> {
-    return this.#runs.pause(this.get(reference).id, true);
+  async pause(reference: string): Promise<void> {
+    const { id } = this.get(reference);
+    await this.#stats.remember(id);
+    await this.#runs.pause(id, true);
   }
 
   unpause(reference: string): Promise<void> {
@@ -219,6 +254,9 @@ export class Engine implements ContainerEngine {
   async rename(reference: string, name: string): Promise<void> {
     const old = this.get(reference);
     const record = this.#containers.update(old.id, { name });
+    for (const { id, links = [] } of this.#containers.all())
+      if (links.some(({ container }) => container === old.id))
+        this.#containers.update(id, { links: links.map((link) => (link.container === old.id ? { ...link, name } : link)) });
     this.#events.emit('container', 'rename', record.id, { ...containerAttributes(record), oldName: `/${old.name}` });
   }
 
@@ -226,6 +264,14 @@ export class Engine implements ContainerEngine {
     const { id } = this.get(reference);
     await this.#runs.remove(id, options.force);
     this.#execs.forget(id);
+    this.#stats.forget(id);
+  }
+
+  // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
+  async removeLink(parent: string, alias: string): Promise<void> {
+    const { id, links = [] } = this.get(parent);
+    if (!links.some((link) => link.alias === alias)) throw notFound(`No such container: ${parent}/${alias}`);
+    this.#containers.update(id, { links: links.filter((link) => link.alias !== alias) });
   }
 
   // eslint-disable-next-line typescript/require-await -- its second promise is the wait
@@ -267,6 +313,50 @@ export class Engine implements ContainerEngine {
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
+  }
+
+  async top(reference: string, psArguments: string): Promise<ProcessList> {
+    const record = this.get(reference);
+    const { id, state } = record;
+    const sandbox = this.#runs.sandbox(id);
+    if (state.status !== 'running' || sandbox === undefined) throw conflict(`Container ${id} is not running`);
+    if (state.paused && record.isolation.kind === 'vm')
+      throw conflict(`Container ${id} is paused: its VM, which has its processes, answers again when it is unpaused`);
+    const list = await listProcesses(sandbox.kernel(), psArguments);
+    this.#events.emit('container', 'top', id, containerAttributes(record));
+    return list;
+  }
+
+  stats(reference: string, query: StatsQuery): AsyncIterable<StatsSample> {
+    return this.#stats.watch(this.get(reference).id, query);
+  }
+
+  statPath(reference: string, path: string): Promise<PathStat> {
+    return this.#files.stat(this.get(reference).id, reference, path);
+  }
+
+  async getArchive(reference: string, path: string): Promise<{ stat: PathStat; content: Readable }> {
+    const record = this.get(reference);
+    const archive = await this.#files.get(record.id, reference, path);
+    this.#events.emit('container', 'archive-path', record.id, containerAttributes(record));
+    return archive;
+  }
+
+  async putArchive(reference: string, path: string, archive: Readable, options: PutOptions): Promise<void> {
+    const record = this.get(reference);
+    await this.#files.put(record.id, reference, path, decompress(archive), options);
+    this.#events.emit('container', 'extract-to-dir', record.id, containerAttributes(record));
+  }
+
+  changes(reference: string): Promise<FileChange[]> {
+    return this.#files.changes(this.get(reference).id);
+  }
+
+  async exportFiles(reference: string): Promise<Readable> {
+    const record = this.get(reference);
+    const archive = await this.#files.export(record.id);
+    this.#events.emit('container', 'export', record.id, containerAttributes(record));
+    return archive;
   }
 
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
@@ -328,6 +418,12 @@ export class Engine implements ContainerEngine {
     };
   }
 
+  async metrics(version: string): Promise<Family[]> {
+    const images = this.#options.images.list({ all: false, filters: {} }).length;
+    const state = { version, containers: this.#containers.all(), images, vms: this.listVms(), facts: await this.facts() };
+    return [...describeEngine(state), this.#eventCounts.read(), ...this.#starts.read()];
+  }
+
   #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {
     const { Type: type, Config: settings } = record.host.LogConfig ?? {};
     if (type === 'none') throw conflict('configured logging driver does not support reading');
@@ -372,8 +468,7 @@ export class Engine implements ContainerEngine {
   /** Addresses of those whom a crash took away before they gave them back. */
   #releaseForgottenAddresses(): void {
     for (const owner of this.#network.owners()) {
-      const held = this.#containers.has(owner) && this.#containers.byId(owner).state.status === 'running';
-      if (!held) this.#network.release(owner);
+      if (!keepsAddress(owner, this.#containers.all())) this.#network.release(owner);
     }
   }
 }

@@ -1,27 +1,36 @@
 /** What happened: told to those who listen, and kept for those who ask later. */
 import type { EngineEvent, EventQuery } from './api.ts';
+import { matchesEvent } from './event-filter.ts';
+import type { EventHistory } from './event-history.ts';
 
-/** As many as Docker keeps, and some more. */
-const HISTORY = 1024;
 /** A listener that falls this far behind is cut off rather than let grow without bound. */
 const MAX_BEHIND = 10_000;
 
 export class EventBus {
-  readonly #history: EngineEvent[] = [];
+  readonly #history: EventHistory;
   readonly #listeners = new Set<(event: EngineEvent) => void>();
-  #last = 0n;
+  #last: bigint;
+
+  constructor(history: EventHistory) {
+    this.#history = history;
+    this.#last = history.last()?.timeNano ?? 0n;
+  }
 
   emit(type: EngineEvent['type'], action: string, id: string, attributes: Readonly<Record<string, string>> = {}): void {
     const event: EngineEvent = { type, action, id, attributes, timeNano: this.#now() };
-    this.#history.push(event);
-    if (this.#history.length > HISTORY) this.#history.shift();
+    this.#history.add(event);
     for (const listener of this.#listeners) listener(event);
   }
 
-  /** Past events first when `since` is given, then new ones until `until` or the signal. */
+  /** Calls the observer with each event from now on, for as long as the bus is there. */
+  observe(observer: (event: EngineEvent) => void): void {
+    this.#listeners.add(observer);
+  }
+
+  /** Past events first when `since` or `until` is given, then new ones until `until` or the signal. */
   async *query(query: EventQuery): AsyncGenerator<EngineEvent> {
     const { since, until, signal } = query;
-    const queue = since === undefined ? [] : this.#history.filter((event) => event.timeNano >= since);
+    const queue = since === undefined && until === undefined ? [] : this.#history.all().filter((event) => event.timeNano >= (since ?? 0n));
     let wake: (() => void) | undefined;
     let ended = signal.aborted;
     const listener = (event: EngineEvent): void => {
@@ -44,7 +53,7 @@ export class EventBus {
       for (;;) {
         const event = queue.shift();
         if (event !== undefined) {
-          if ((until === undefined || event.timeNano <= until) && matches(event, query.filters)) yield event;
+          if ((until === undefined || event.timeNano <= until) && matchesEvent(event, query.filters)) yield event;
         } else if (ended) {
           return;
         } else {
@@ -67,40 +76,4 @@ export class EventBus {
     this.#last = now > this.#last ? now : this.#last + 1n;
     return this.#last;
   }
-}
-
-function matches(event: EngineEvent, filters: EventQuery['filters']): boolean {
-  const { attributes } = event;
-  const isOne = (values: readonly string[], ...candidates: Array<string | undefined>): boolean =>
-    values.some((value) => candidates.includes(value));
-  return Object.entries(filters).every(([key, values]) => {
-    if (values.length === 0) return true;
-    switch (key) {
-      case 'type':
-        return isOne(values, event.type);
-      case 'event':
-        return values.some((value) => event.action === value || event.action.startsWith(`${value}:`));
-      case 'container':
-        return (
-          event.type === 'container' &&
-          (isOne(values, event.id, attributes['name']) || values.some((value) => value.length > 3 && event.id.startsWith(value)))
-        );
-      case 'image':
-        return event.type === 'image' ? isOne(values, event.id, attributes['name']) : isOne(values, attributes['image']);
-      case 'label':
-        return values.every((value) => {
-          const [name, wanted] = split(value);
-          return name in attributes && (wanted === undefined || attributes[name] === wanted);
-        });
-      case 'scope':
-        return isOne(values, 'local');
-      default:
-        return isOne(values, event.id, attributes['name']);
-    }
-  });
-}
-
-function split(text: string): [string, string | undefined] {
-  const at = text.indexOf('=');
-  return at < 0 ? [text, undefined] : [text.slice(0, at), text.slice(at + 1)];
 }

@@ -119,7 +119,7 @@ export class Execs {
     return {
       proc: record.proc,
       args: record.command,
-      env: mergeEnvironment(record.env, withOwnEnvironment(config, record.tty)),
+      env: mergeEnvironment(record.env, withOwnEnvironment(config, record.tty, container.linkEnvironment)),
       cwd: record.workingDir === '' ? (config.WorkingDir ?? '') : record.workingDir,
       user: record.user === '' ? (config.User ?? '') : record.user,
       groupAdd: container.host.GroupAdd ?? [],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { readFileIfThere } from '../base/files.ts';
 import { containerResolvConf } from '../network/host-network.ts';
 import { parseNetworkMode } from './create/modes.ts';
+import { linkHosts, type LinkedContainer } from './links.ts';
 import type { ContainerRecord } from './record.ts';
 
 const LOCAL_HOSTS = `127.0.0.1\tlocalhost
@@ -14,12 +15,12 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 `;
 
-export async function writeInjectedFiles(record: ContainerRecord, rootDir: string): Promise<void> {
+export async function writeInjectedFiles(record: ContainerRecord, rootDir: string, links: readonly LinkedContainer[] = []): Promise<void> {
   await mkdir(rootDir, { recursive: true, mode: 0o710 });
   const onHost = parseNetworkMode(record.host.NetworkMode).kind === 'host';
   // Not synced: they are made anew before each start.
   await Promise.all([
-    writeFile(join(rootDir, 'hosts'), onHost ? `${await ownFile('/etc/hosts')}${extraHosts(record).join('')}` : hosts(record)),
+    writeFile(join(rootDir, 'hosts'), onHost ? `${await ownFile('/etc/hosts')}${extraHosts(record).join('')}` : hosts(record, links)),
     writeFile(join(rootDir, 'hostname'), `${record.config.Hostname ?? ''}\n`),
     writeFile(join(rootDir, 'resolv.conf'), resolvConf(record, await (onHost ? ownFile('/etc/resolv.conf') : containerResolvConf()))),
   ]);
@@ -31,11 +32,11 @@ async function ownFile(path: string): Promise<string> {
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
-export function hosts(record: ContainerRecord): string {
+export function hosts(record: ContainerRecord, links: readonly LinkedContainer[] = []): string {
   const { Hostname: hostname = '', Domainname: domain = '' } = record.config;
   const names = domain === '' ? hostname : `${hostname}.${domain} ${hostname}`;
   const own = record.network === undefined ? '' : `${record.network.address}\t${names}\n`;
-  return `${LOCAL_HOSTS}${extraHosts(record).join('')}${own}`;
+  return `${LOCAL_HOSTS}${extraHosts(record).join('')}${linkHosts(links)}${own}`;
 }
 
 function extraHosts(record: ContainerRecord): string[] {

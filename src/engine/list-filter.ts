@@ -3,6 +3,7 @@ import { invalid } from '../base/errors.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ListFilter } from './api.ts';
 import { isRestarting } from './restart-policy.ts';
+import { portFilter } from './port-filter.ts';
 
 const KNOWN = [
   'ancestor',
@@ -77,6 +78,10 @@ function check(
     }
     case 'network':
       return (record) => values.includes(record.network?.network ?? networkMode(record));
+    case 'publish':
+      return portFilter(key, values, ({ host }) => Object.keys(host.PortBindings ?? {}));
+    case 'expose':
+      return portFilter(key, values, ({ config }) => Object.keys(config.ExposedPorts ?? {}));
     case 'health':
       for (const value of values) {
         if (!['none', 'starting', 'healthy', 'unhealthy'].includes(value)) throw invalid(`invalid filter 'health=${value}'`);

@@ -379,3 +379,39 @@ test('a client that goes away ends the reading, and nothing stays open', options
   await Array.fromAsync(log.read());
   assert.ok((await readdir('/proc/self/fd')).length <= before);
 });
+
+const inSeconds = (ms: number): number => (Date.now() + ms) / 1000;
+const now = (log: string): string => encode([{ log, stream: 'stdout', time: new Date().toISOString() }]);
+
+test('a follower with an end in time leaves then, though the writer is silent', options, async () => {
+  await using log = await Log.create();
+  log.append(now('first\n'));
+  const until = inSeconds(700);
+  const read = await withDeadline(
+    Array.fromAsync(readLog({ path: log.path, maxFiles: 1, ended: log.ended }, all({ follow: true, until }))),
+    PATIENCE_MS,
+    'the end',
+  );
+  assert.deepEqual(read.map(text), ['first\n']);
+  assert.ok(Date.now() / 1000 >= until, 'it left too early');
+});
+
+test('a follower whose end is past gets what is older and leaves, though more is written all the time', options, async () => {
+  await using log = await Log.create();
+  log.append(now('old\n'));
+  const until = inSeconds(0) + 0.001;
+  await sleep(5);
+  const writer = setInterval(() => {
+    log.append(now('new\n'));
+  }, 1);
+  try {
+    const read = await withDeadline(
+      Array.fromAsync(readLog({ path: log.path, maxFiles: 1, ended: log.ended }, all({ follow: true, until }))),
+      PATIENCE_MS,
+      'the end',
+    );
+    assert.deepEqual(read.map(text), ['old\n']);
+  } finally {
+    clearInterval(writer);
+  }
+});

@@ -20,8 +20,7 @@ export async function* readLog(source: LogSource, options: LogOptions): AsyncGen
     if (options.tail !== undefined) await seekTail(files, options.tail);
     while (files[0] !== undefined && !(options.follow && files.length === 1)) {
       // A log that grows as fast as it is read would have no end: without following, it is what is there now.
-      yield* entries(files[0], await files[0].size(), options);
-      if (options.signal.aborted) return;
+      if ((yield* entries(files[0], await files[0].size(), options)) || options.signal.aborted) return;
       await files.shift()?.close();
     }
     if (options.follow) yield* follow(source, files, options);
@@ -42,14 +41,15 @@ async function seekTail(files: readonly LogFile[], count: number): Promise<void>
  */
 async function* follow(source: LogSource, files: LogFile[], options: LogOptions): AsyncGenerator<LogEntry> {
   const { signal } = options;
-  using changes = new Changes(source, signal);
+  using changes = new Changes(source, options);
   for (;;) {
     const { ended } = changes;
     changes.seen();
     files.push(...(await newerFiles(source, files.at(-1))));
     changes.watch(files.at(-1));
     while (files[0] !== undefined) {
-      yield* entries(files[0], Infinity, options);
+      // A log that grows as fast as it is read would be read past the end that was asked for.
+      if (yield* entries(files[0], Infinity, options)) return;
       if (files.length === 1) break;
       await files.shift()?.close();
     }
@@ -68,7 +68,13 @@ async function newerFiles(source: LogSource, file: LogFile | undefined): Promise
   return files;
 }
 
-/** Wakes a follower when there may be more to read, the writer has ended or the client is gone; what comes between two waits is kept. */
+/** The most that a timer takes, in milliseconds. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+/**
+ * Wakes a follower when there may be more to read, the writer has ended, the time is up or the client is gone; what comes between two
+ * waits is kept.
+ */
 class Changes implements Disposable {
   readonly #path: string;
   readonly #signal: AbortSignal;
@@ -76,9 +82,10 @@ class Changes implements Disposable {
   #watched: LogFile | undefined;
   #changed = false;
   #wake: () => void = () => undefined;
+  readonly #limit: NodeJS.Timeout | undefined;
   ended = false;
 
-  constructor(source: LogSource, signal: AbortSignal) {
+  constructor(source: LogSource, { signal, until }: Pick<LogOptions, 'signal' | 'until'>) {
     this.#path = source.path;
     this.#signal = signal;
     const end = (): void => {
@@ -86,6 +93,9 @@ class Changes implements Disposable {
       this.#poke();
     };
     source.ended.then(end, end);
+    const left = until === undefined ? undefined : until * 1000 - Date.now();
+    if (left !== undefined && left <= 0) this.ended = true;
+    else if (left !== undefined) this.#limit = setTimeout(end, Math.min(Math.ceil(left), LONGEST_TIMER_MS));
     signal.addEventListener('abort', this.#poke, { once: true });
   }
 
@@ -123,26 +133,24 @@ class Changes implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    clearTimeout(this.#limit);
     this.#watcher?.close();
     this.#signal.removeEventListener('abort', this.#poke);
   }
 }
 
-async function* entries(file: LogFile, end: number, options: LogOptions): AsyncGenerator<LogEntry> {
+/** Gives whether it met an entry that is too late: those after it are too. */
+async function* entries(file: LogFile, end: number, options: LogOptions): AsyncGenerator<LogEntry, boolean> {
   for await (const line of file.lines(end)) {
-    if (options.signal.aborted) return;
-    yield* select(line, options);
+    if (options.signal.aborted) return false;
+    const entry = parse(line);
+    if (entry === undefined) continue;
+    const seconds = options.since === undefined && options.until === undefined ? 0 : secondsOf(entry.time);
+    if (options.until !== undefined && seconds > options.until) return true;
+    if (options.since !== undefined && seconds < options.since) continue;
+    if (entry.stream === 'stdout' ? options.stdout : options.stderr) yield entry;
   }
-}
-
-function* select(line: string, options: LogOptions): Generator<LogEntry> {
-  const entry = parse(line);
-  if (entry === undefined) return;
-  if (entry.stream === 'stdout' ? !options.stdout : !options.stderr) return;
-  const seconds = options.since === undefined && options.until === undefined ? 0 : secondsOf(entry.time);
-  if (options.since !== undefined && seconds < options.since) return;
-  if (options.until !== undefined && seconds > options.until) return;
-  yield entry;
+  return false;
 }
 
 /** The shim writes these lines; one that a full disk cut short is skipped. */

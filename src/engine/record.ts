@@ -2,6 +2,7 @@
 import type { HealthState } from './health/health-state.ts';
 import type { PlacementConfig, PlacementHostConfig } from './placement-config.ts';
 import type { ResourceConfig } from './resource-config.ts';
+import type { PublishedPort } from '../network/ports/published-port.ts';
 
 /** Where a container runs, as `--runtime` chose it. */
 export type Isolation =
@@ -23,11 +24,18 @@ export interface ContainerConfig extends PlacementConfig {
   readonly Env?: readonly string[] | null;
   readonly Cmd?: readonly string[] | null;
   readonly Entrypoint?: readonly string[] | null;
+  readonly ExposedPorts?: Readonly<Record<string, unknown>> | null;
   readonly Image: string;
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
+  readonly MacAddress?: string;
   readonly StopSignal?: string;
   readonly StopTimeout?: number | null;
+}
+
+export interface PortBinding {
+  readonly HostIp?: string | null;
+  readonly HostPort?: string | null;
 }
 
 export interface Ulimit {
@@ -40,6 +48,9 @@ export interface Ulimit {
 export interface HostConfig extends ResourceConfig, PlacementHostConfig {
   readonly Runtime?: string;
   readonly NetworkMode?: string;
+  /** By container port: `80/tcp`. */
+  readonly PortBindings?: Readonly<Record<string, readonly PortBinding[] | null>> | null;
+  readonly PublishAllPorts?: boolean;
   readonly AutoRemove?: boolean;
   readonly Memory?: number; // bytes, 0: no limit
   readonly MemorySwap?: number;
@@ -62,6 +73,7 @@ export interface HostConfig extends ResourceConfig, PlacementHostConfig {
   readonly Init?: boolean | null;
   readonly OomScoreAdj?: number;
   readonly ExtraHosts?: readonly string[] | null;
+  readonly Links?: readonly string[] | null;
   readonly Dns?: readonly string[] | null;
   readonly DnsSearch?: readonly string[] | null;
   readonly DnsOptions?: readonly string[] | null;
@@ -93,6 +105,14 @@ export interface NetworkAttachment {
   readonly prefixLength: number;
   readonly gateway: string;
   readonly mac: string;
+  readonly ports?: readonly PublishedPort[];
+}
+
+/** A legacy link to another container on the default bridge. */
+export interface ContainerLink {
+  readonly container: string; // id
+  readonly name: string; // what it is called now
+  readonly alias: string;
 }
 
 export interface ContainerRecord {
@@ -112,6 +132,9 @@ export interface ContainerRecord {
   readonly network?: NetworkAttachment;
   /** Where something checks it. */
   readonly health?: HealthState;
+  readonly links?: readonly ContainerLink[];
+  /** What its links gave its processes at its start. */
+  readonly linkEnvironment?: readonly string[];
   readonly restartCount: number;
   /** The agent's number for the current or last init in its sandbox. */
   readonly proc: number;

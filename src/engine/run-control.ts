@@ -9,6 +9,8 @@ import { AbodeError, conflict, messageOf } from '../base/errors.ts';
 import { Exclusive } from '../base/exclusive.ts';
 import type { Log } from '../base/log.ts';
 import type { Lease, Network } from '../network/network.ts';
+import type { Held } from '../network/ports/ports.ts';
+import type { FileAccess } from '../sandbox/file-access.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, Sandbox } from '../sandbox/sandbox.ts';
 import type { Sandboxes } from '../sandbox/sandboxes.ts';
 import { StartError } from '../sandbox/start-error.ts';
@@ -18,12 +20,16 @@ import type { ContainerTable } from './container-table.ts';
 import { DeferredAttachment } from './deferred-attachment.ts';
 import type { EventBus } from './event-bus.ts';
 import { containerAttributes } from './event-attributes.ts';
+import { endpointId } from './endpoint-id.ts';
 import { writeInjectedFiles } from './injected-files.ts';
+import { keepsAddress, linkedContainers, type LinkedContainer, linkEnvironment } from './links.ts';
 import type { Numbers } from './numbers.ts';
+import { portRequests } from './port-requests.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
 import { decideRestart, isRestarting, refuseRestarting } from './restart-policy.ts';
 import { shareWith, usesBridge } from './share-with.ts';
 import { signalNumber } from './signals.ts';
+import type { StartMetrics } from './start-metrics.ts';
 import { Waiters } from './waiters.ts';
 
 export interface RunControlParts {
@@ -33,6 +39,7 @@ export interface RunControlParts {
   readonly events: EventBus;
   readonly numbers: Numbers;
   readonly log: Log;
+  readonly starts: StartMetrics;
   readonly paths: (id: string) => ContainerPaths;
   /** Told when a container begins to run, goes on, and when it ends or is paused. */
   readonly onRun: (id: string, event: 'start' | 'resume' | 'suspend') => void;
@@ -73,6 +80,29 @@ export class RunControl {
 
   sandbox(id: string): Sandbox | undefined {
     return this.#runs.get(id)?.sandbox;
+  }
+
+  /** A container's files. Of one that does not run they keep it from starting, or being removed, until they are given back. */
+  async files(id: string): Promise<FileAccess> {
+    const record = this.#parts.containers.byId(id);
+    const sandbox = this.sandbox(id);
+    if (record.state.status === 'running' && sandbox !== undefined) return sandbox.files();
+    const opened = Promise.withResolvers<FileAccess>();
+    const held = this.#exclusive.run(id, async () => {
+      const current = this.#parts.containers.byId(id);
+      const running = this.sandbox(id);
+      // Started while this waited for its turn.
+      if (current.state.status === 'running' && running !== undefined) {
+        opened.resolve(await running.files());
+        return;
+      }
+      const access = await this.#parts.sandboxes.openFiles(record.isolation, this.#parts.spec(current, undefined, { rows: 0, columns: 0 }));
+      const given = Promise.withResolvers<undefined>();
+      opened.resolve(endingOnce(access, given.resolve));
+      await given.promise;
+    });
+    held.catch(opened.reject);
+    return opened.promise;
   }
 
   start(id: string): Promise<void> {
@@ -207,47 +237,59 @@ export class RunControl {
 
   /** `counted`: by its policy, which counts its restarts. */
   async #start(id: string, { counted }: { counted: boolean }): Promise<void> {
+    const { containers, starts } = this.#parts;
+    const before = this.#startable(containers.byId(id));
+    await starts.measure(before.isolation, () => this.#startNow(id, before, counted));
+  }
+
+  #startable(record: ContainerRecord): ContainerRecord {
+    if (record.removing) throw conflict('container is marked for removal and cannot be started');
+    if (record.state.status !== 'running') return record;
+    if (record.state.paused) throw conflict('cannot start a paused container, try unpause instead');
+    throw new AbodeError('not-modified', `Container ${record.id} is already running`);
+  }
+
+  async #startNow(id: string, before: ContainerRecord, counted: boolean): Promise<void> {
     const { containers, numbers, paths, sandboxes } = this.#parts;
-    const before = containers.byId(id);
-    if (before.removing) throw conflict('container is marked for removal and cannot be started');
-    if (before.state.status === 'running') {
-      if (before.state.paused) throw conflict('cannot start a paused container, try unpause instead');
-      throw new AbodeError('not-modified', `Container ${id} is already running`);
-    }
     const lease = await this.#lease(before);
     const { network: _former, ...rest } = before;
     const record: ContainerRecord = {
       ...rest,
       proc: numbers.next(),
       stopRequested: false,
-      ...(lease === undefined ? {} : { network: { network: 'bridge', ...lease } }),
+      ...(lease === undefined ? {} : { network: { network: 'bridge', ...lease, mac: before.config.MacAddress ?? lease.mac } }),
     };
     const { rootDir } = paths(id);
-    const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
-    let spec = this.#parts.spec(record, plan, this.#sizes.get(id) ?? initialSize(record));
     let sandbox: Sandbox | undefined;
     try {
-      spec = shareWith(record, spec, (reference) => containers.find(reference), paths);
+      const links = lease === undefined ? [] : this.#linked(record);
+      const told = links.flatMap((link) => linkEnvironment(record, link));
+      const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
+      const own = this.#parts.spec({ ...record, linkEnvironment: told }, plan, this.#sizes.get(id) ?? initialSize(record));
+      const spec = shareWith(record, own, (reference) => containers.find(reference), paths);
       // VMs start within the preparation.
       if (record.isolation.kind !== 'container')
         this.#starting.set(
           id,
           [...(this.#waiting.get(id) ?? [])].filter(({ options }) => options.stderr).map(({ attachment }) => attachment),
         );
-      const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir), sandboxes.prepare(record.isolation, spec)]);
+      const published = lease === undefined ? undefined : await this.#publish(record, lease.address);
+      const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir, links), sandboxes.prepare(record.isolation, spec)]);
       sandbox = prepared;
       await this.#connectWaiting(id, sandbox, record);
       const pid = await sandbox.start();
+      await published?.translated;
       const state: ContainerState = { status: 'running', pid, startedAt: new Date().toISOString(), paused: false };
       containers.update(id, {
         proc: record.proc,
         stopRequested: false,
         ...(counted ? {} : { restartCount: 0 }),
         state,
-        ...(record.network === undefined ? {} : { network: record.network }),
+        linkEnvironment: told,
+        ...(record.network === undefined ? {} : { network: { ...record.network, ports: published?.ports ?? [] } }),
       });
     } catch (error) {
-      await this.#failed(id, error, sandbox, spec);
+      await this.#failed(id, error, sandbox);
       throw error;
     } finally {
       this.#starting.delete(id);
@@ -262,9 +304,45 @@ export class RunControl {
     try {
       return usesBridge(record) ? this.#parts.network.lease(record.id) : undefined;
     } catch (error) {
-      await this.#failed(record.id, error, undefined, this.#parts.spec(record, undefined, initialSize(record)));
+      await this.#failed(record.id, error, undefined);
       throw error;
     }
+  }
+
+  async #publish(record: ContainerRecord, address: string): Promise<Held> {
+    try {
+      return await this.#parts.network.publish(record.id, address, portRequests(record));
+    } catch (cause) {
+      const endpoint = `${record.name} (${endpointId(record.id, 'bridge')})`;
+      const message = `driver failed programming external connectivity on endpoint ${endpoint}: ${messageOf(cause)}`;
+      throw new AbodeError('internal', message, { cause });
+    }
+  }
+
+  async #withdraw(id: string): Promise<void> {
+    const { network, log } = this.#parts;
+    try {
+      await network.withdraw(id);
+    } catch (error) {
+      log.error({ container: id, error: messageOf(error) }, 'withdrawing published ports');
+    }
+  }
+
+  /** Address and ports go to whoever asks next, and the addresses that were only kept for its links. */
+  async #leaveNetwork(id: string): Promise<void> {
+    await this.#withdraw(id);
+    this.#releaseAddresses(id);
+  }
+
+  #releaseAddresses(id: string): void {
+    const { containers, network } = this.#parts;
+    const left = [id, ...(containers.byId(id).links ?? []).map(({ container }) => container)];
+    for (const each of left) if (!keepsAddress(each, containers.all())) network.release(each);
+  }
+
+  #linked(record: ContainerRecord): LinkedContainer[] {
+    const { containers } = this.#parts;
+    return linkedContainers(record, (id) => (containers.has(id) ? containers.byId(id) : undefined));
   }
 
   #networkPlan(id: string, record: ContainerRecord): NetworkPlan {
@@ -296,17 +374,17 @@ export class RunControl {
     );
   }
 
-  async #failed(id: string, error: unknown, sandbox: Sandbox | undefined, spec: ContainerSpec): Promise<void> {
-    const { containers, network, sandboxes, log } = this.#parts;
+  async #failed(id: string, error: unknown, sandbox: Sandbox | undefined): Promise<void> {
+    const { containers, log } = this.#parts;
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
     this.#waiting.delete(id);
     const record = containers.byId(id);
     try {
-      await (sandbox === undefined ? sandboxes.sweep(record.isolation, spec) : sandbox.release({ keepData: true }));
+      await (sandbox === undefined ? this.#sweep(record) : sandbox.release({ keepData: true }));
     } catch (failure) {
       log.error({ container: id, error: messageOf(failure) }, 'clean-up after a failed start');
     }
-    network.release(id);
+    await this.#leaveNetwork(id);
     const state = failedState(record.state, error);
     const { exitCode } = state;
     containers.update(id, { network: undefined, state });
@@ -331,7 +409,7 @@ export class RunControl {
   }
 
   async #ended(id: string, exit: ProcessExit, sandbox: Sandbox | undefined): Promise<void> {
-    const { containers, network, log } = this.#parts;
+    const { containers, log } = this.#parts;
     if (!containers.has(id)) return;
     const record = containers.byId(id);
     if (record.state.status !== 'running') return;
@@ -360,6 +438,8 @@ export class RunControl {
       exitCode: String(exit.exitCode),
       execDuration: String(Math.max(0, Math.round((Date.parse(exit.time) - Date.parse(startedAt)) / 1000))),
     });
+    // Whoever is told of the exit may start another on the same ports.
+    await this.#withdraw(id);
     this.waiters.exited(id, { exitCode: exit.exitCode });
     try {
       await (sandbox?.release({ keepData: !autoRemove && !record.removing }) ?? this.#sweep(record));
@@ -367,7 +447,7 @@ export class RunControl {
       log.error({ container: id, error: messageOf(error) }, 'releasing a container that ended');
     }
     this.#runs.delete(id);
-    network.release(id);
+    this.#releaseAddresses(id);
     if (record.stopRequested) this.#emit(id, 'stop');
     if (autoRemove) await this.#remove(id);
     else if (restart) this.#scheduleRestart(id, decision.delayMs);
@@ -450,7 +530,7 @@ export class RunControl {
   }
 
   async #remove(id: string): Promise<void> {
-    const { containers, sandboxes, network, paths } = this.#parts;
+    const { containers, sandboxes, paths } = this.#parts;
     if (!containers.has(id)) return;
     const record = containers.update(id, { removing: true });
     const { rootDir, runDir } = paths(id);
@@ -459,7 +539,8 @@ export class RunControl {
       rm(runDir, { recursive: true, force: true }),
       sandboxes.forget(record.isolation, id),
     ]);
-    network.release(id);
+    await this.#leaveNetwork(id);
+    this.#parts.network.release(id);
     containers.delete(id);
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
     this.#waiting.delete(id);
@@ -491,6 +572,21 @@ function failedState(
   if (exited === undefined) return { status: 'created', exitCode, error: message };
   const { restarting: _due, ...ended } = exited;
   return { ...ended, exitCode, error: message };
+}
+
+function endingOnce(access: FileAccess, end: (value: undefined) => void): FileAccess {
+  return {
+    root: (mounts) => access.root(mounts),
+    layer: () => access.layer(),
+    start: (words, options) => access.start(words, options),
+    async [Symbol.asyncDispose]() {
+      try {
+        await access[Symbol.asyncDispose]();
+      } finally {
+        end(undefined);
+      }
+    },
+  };
 }
 
 function removalRefused(record: ContainerRecord): AbodeError {

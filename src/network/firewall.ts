@@ -1,6 +1,8 @@
 /** nftables rules for a bridge, in a table of their own, and the exceptions that a Docker on the same host needs. */
 import { ProcessError, run } from '../base/process.ts';
 import { type Bridge, subnetText } from './bridge.ts';
+import type { Publication } from './ports/published-port.ts';
+import { translationChains } from './ports/translations.ts';
 
 /** nftables names allow no dash at will, so the bridge's is rewritten. */
 export function tableName(bridge: string): string {
@@ -8,13 +10,13 @@ export function tableName(bridge: string): string {
 }
 
 /** The whole table as one transaction: what was there is replaced. */
-export function ruleset(bridge: Bridge): string {
+export function ruleset(bridge: Bridge, publications: readonly Publication[]): string {
   const table = tableName(bridge.name);
   const subnet = subnetText(bridge.subnet);
   return `
 table ip ${table}
 delete table ip ${table}
-table ip ${table} {
+table ip ${table} {${translationChains(bridge.name, publications)}
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr ${subnet} oifname != "${bridge.name}" masquerade
@@ -23,14 +25,15 @@ table ip ${table} {
     type filter hook forward priority filter; policy accept;
     iifname "${bridge.name}" accept
     oifname "${bridge.name}" ct state established,related accept
-    oifname "${bridge.name}" iifname "${bridge.name}" accept
+    oifname "${bridge.name}" ct status dnat accept
+    oifname "${bridge.name}" drop
   }
 }
 `;
 }
 
-export async function installRules(bridge: Bridge): Promise<void> {
-  await run('nft', ['-f', '-'], { input: ruleset(bridge) });
+export async function installRules(bridge: Bridge, publications: readonly Publication[]): Promise<void> {
+  await run('nft', ['-f', '-'], { input: ruleset(bridge, publications) });
 }
 
 export async function removeRules(bridge: string): Promise<void> {

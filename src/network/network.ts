@@ -7,6 +7,8 @@ import { type Bridge, ensureBridge, removeBridge, subnetText } from './bridge.ts
 import { DockerWatch } from './docker-watch.ts';
 import { installRules, removeRules } from './firewall.ts';
 import { outgoingMtu, routedSubnets } from './host-network.ts';
+import { type Held, Ports, type PortsOptions } from './ports/ports.ts';
+import type { PortRequest, Publication } from './ports/published-port.ts';
 
 export interface Lease {
   readonly address: string;
@@ -27,20 +29,31 @@ export class Network {
   readonly #database: Database;
   readonly #bridge: Bridge;
   readonly #watch: DockerWatch;
+  readonly #ports: Ports;
 
-  private constructor(database: Database, bridge: Bridge, log: Log) {
+  private constructor(database: Database, bridge: Bridge, log: Log, ports: PortsOptions) {
     this.#database = database;
     this.#bridge = bridge;
     this.#watch = new DockerWatch(bridge.name, log);
+    this.#ports = new Ports(bridge, ports);
   }
 
-  /** Brings the bridge and its rules up as the database says, or chooses and records them the first time. */
-  static async open(database: Database, bridgeName: string, log: Log): Promise<Network> {
+  /**
+   * Brings the bridge and its rules up as the database says, or chooses and records them the first time. `published` are the ports of
+   * containers that a former daemon left running: they are reachable all the while.
+   */
+  static async open(
+    database: Database,
+    bridgeName: string,
+    log: Log,
+    { published, ...ports }: Omit<PortsOptions, 'log'> & { readonly published: readonly Publication[] },
+  ): Promise<Network> {
     const mtu = await outgoingMtu();
     const bridge = { name: bridgeName, subnet: await chooseSubnet(database, bridgeName), mtu };
     await ensureBridge(bridge);
-    await installRules(bridge);
-    const network = new Network(database, bridge, log);
+    await installRules(bridge, published);
+    const network = new Network(database, bridge, log, { ...ports, log });
+    await network.#ports.adopt(published);
     network.#watch.start();
     return network;
   }
@@ -88,6 +101,15 @@ export class Network {
     this.#database.run('DELETE FROM address WHERE owner = ?', owner);
   }
 
+  /** Ports of the host lead to an address from now on. */
+  publish(owner: string, address: string, requests: readonly PortRequest[]): Promise<Held> {
+    return this.#ports.publish(owner, address, requests);
+  }
+
+  withdraw(owner: string): Promise<void> {
+    return this.#ports.withdraw(owner);
+  }
+
   owners(): string[] {
     return this.#database.all('SELECT DISTINCT owner FROM address').map((row) => String(row['owner']));
   }
@@ -95,6 +117,7 @@ export class Network {
   /** Stops watching; with `remove`, which is for when nothing lives on it, the bridge and its rules go too. */
   async close(remove: boolean): Promise<void> {
     this.#watch.stop();
+    await this.#ports.close();
     if (!remove) return;
     await removeRules(this.#bridge.name);
     await removeBridge(this.#bridge.name);

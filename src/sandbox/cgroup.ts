@@ -1,5 +1,6 @@
 /** The host's cgroups, version 1 (also hybrid) and 2: where they are, the groups that Abode makes itself, and what they count. */
 import { mkdir, readdir, readFile, rmdir, statfs, writeFile } from 'node:fs/promises';
+import { statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { hasErrno } from '../base/errors.ts';
 import { readFileIfThere } from '../base/files.ts';
@@ -15,6 +16,11 @@ let version: Promise<CgroupVersion> | undefined;
 export function cgroupVersion(): Promise<CgroupVersion> {
   version ??= statfs(ROOT).then((info) => (info.type === CGROUP2_MAGIC ? '2' : '1'));
   return version;
+}
+
+/** The same at once. */
+export function knownCgroupVersion(): CgroupVersion {
+  return statfsSync(ROOT).type === CGROUP2_MAGIC ? '2' : '1';
 }
 
 /** The directories of group `name` (`abode/ID`), one for each controller on version 1. */

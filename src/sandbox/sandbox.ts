@@ -16,6 +16,8 @@
 import type { Attachment } from './attachment.ts';
 import type { Resources } from './resources.ts';
 import type { Sharing } from './sharing.ts';
+import type { FileAccess } from './file-access.ts';
+import type { Kernel, MachineProcesses } from './kernel.ts';
 
 /** A file that the engine makes and the container sees: /etc/hosts and its like. */
 export interface InjectedFile {
@@ -157,6 +159,11 @@ export interface Sandbox {
   /** Forgets an exec that ended. */
   releaseProcess(proc: number): Promise<void>;
   memory(): Promise<SandboxMemory>;
+  /** Where the container's processes and figures are to be read. */
+  kernel(): Kernel;
+  /** Of a VM. */
+  machineProcesses(): Promise<MachineProcesses | undefined>;
+  files(): Promise<FileAccess>;
   release(options: ReleaseOptions): Promise<void>;
 }
 

@@ -1,7 +1,10 @@
 /** Where a container runs, by its isolation: the one place that knows all kinds of sandboxes. */
+import type { FileAccess } from './file-access.ts';
+import { restingFiles } from './host/host-file-access.ts';
 import { HostSandbox, type HostOptions } from './host/host-sandbox.ts';
 import type { ContainerSpec, Sandbox } from './sandbox.ts';
 import { HybridSandbox } from './vm/hybrid-sandbox.ts';
+import { openRestingVm } from './vm/resting-vm.ts';
 import type { SharedVms } from './vm/shared-vms.ts';
 import type { VmHost } from './vm/vm-host.ts';
 import { VmSandbox } from './vm/vm-sandbox.ts';
@@ -42,6 +45,18 @@ export class Sandboxes {
         return VmSandbox.adopt(spec);
       case 'hybrid':
         return HybridSandbox.adopt(this.#shared, kind.vm, spec);
+    }
+  }
+
+  /** The files of a container that does not run, and that the caller keeps from starting meanwhile. */
+  openFiles(kind: SandboxKind, spec: ContainerSpec): Promise<FileAccess> {
+    switch (kind.kind) {
+      case 'container':
+        return restingFiles(this.#host.agentPath, spec);
+      case 'vm':
+        return openRestingVm(this.#vms, spec);
+      case 'hybrid':
+        return HybridSandbox.openFiles(this.#shared, kind.vm, spec);
     }
   }
 

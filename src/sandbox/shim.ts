@@ -8,6 +8,7 @@ import { type Frame, FrameType } from '../agent-client/frame.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { type Attachment, ShimAttachment } from './attachment.ts';
 import { readExitRecord } from './exit-record.ts';
+import { Helper } from './helper.ts';
 import type { ProcessExit, Streams } from './sandbox.ts';
 import { spawnShim } from './shim-spawner.ts';
 
@@ -140,6 +141,11 @@ export class Shim {
     const others = (this.#attachments.get(proc) ?? []).filter((other) => !other.closed);
     this.#attachments.set(proc, [...others, attachment]);
     return attachment;
+  }
+
+  /** Starts one of the agent's own commands where the container's files are. */
+  helper(words: readonly string[], { input }: { input: boolean } = { input: false }): Promise<Helper> {
+    return Helper.start(join(this.#directory, 'shim.sock'), words, { input });
   }
 
   /** A killed process is seen to end when its last output was taken: a client that does not take it is cut off. */

@@ -47,4 +47,10 @@ export const migrations: readonly string[] = [
     value TEXT NOT NULL
   );
   `,
+  `
+  CREATE TABLE event (
+    id INTEGER PRIMARY KEY,         -- in the order in which they happened
+    body TEXT NOT NULL              -- JSON, engine/event-history.ts
+  );
+  `,
 ];

@@ -7,23 +7,24 @@ export interface Layer {
 
 export const LAYERS: Readonly<Record<string, Layer>> = {
   base: { imports: [] },
+  metrics: { imports: ['base'] },
   config: { imports: ['base'] },
   state: { imports: ['base'] },
   'agent-client': { imports: ['base'] },
   images: { imports: ['base', 'state'] },
-  network: { imports: ['base', 'state'] },
+  network: { imports: ['base', 'state', 'agent-client'] },
   volumes: { imports: ['base', 'state'] },
   sandbox: { imports: ['base', 'state', 'agent-client'] },
   engine: {
-    imports: ['base', 'config', 'state', 'images', 'network', 'volumes', 'sandbox'],
+    imports: ['base', 'config', 'state', 'metrics', 'images', 'network', 'volumes', 'sandbox'],
   },
   api: {
-    imports: ['base', 'config', 'engine'],
+    imports: ['base', 'config', 'metrics', 'engine'],
     types: ['images', 'network', 'volumes', 'sandbox'],
   },
   // The composition root.
   daemon: {
-    imports: ['base', 'config', 'state', 'agent-client', 'images', 'network', 'volumes', 'sandbox', 'engine', 'api'],
+    imports: ['base', 'config', 'state', 'metrics', 'agent-client', 'images', 'network', 'volumes', 'sandbox', 'engine', 'api'],
   },
   // Clients: they speak to the daemon through its socket.
   'docker-client': { imports: ['base'], types: ['engine'] },

@@ -1,8 +1,9 @@
 /** Beside a Docker whose forward policy is drop: containers and VMs reach the outside and each other, also after Docker made its chains anew. */
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { Outside } from '../fixtures/outside.ts';
 import { cannotRun, RobustDaemon } from '../fixtures/robust-daemon.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -15,36 +16,6 @@ async function noDocker(): Promise<false | string> {
     return stdout.includes('policy drop') ? false : 'the forward policy is not drop: no Docker runs here';
   } catch {
     return 'there is no chain DOCKER-USER: no Docker runs here';
-  }
-}
-
-/** A network namespace behind a veth pair: the outside, without leaving the machine. */
-class Outside implements AsyncDisposable {
-  readonly #name = `abo${String(process.pid)}`;
-  readonly #third = 1 + (process.pid % 250);
-  readonly address = `198.18.${String(this.#third)}.2`;
-
-  async make(): Promise<void> {
-    const host = `198.18.${String(this.#third)}.1`;
-    await run('ip', ['netns', 'add', this.#name]);
-    await run('ip', ['link', 'add', this.#name, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#name]);
-    await run('ip', ['addr', 'add', `${host}/24`, 'dev', this.#name]);
-    await run('ip', ['link', 'set', this.#name, 'up']);
-    await run('ip', ['-n', this.#name, 'addr', 'add', `${this.address}/24`, 'dev', 'eth0']);
-    await run('ip', ['-n', this.#name, 'link', 'set', 'eth0', 'up']);
-    await run('ip', ['-n', this.#name, 'link', 'set', 'lo', 'up']);
-  }
-
-  /** Answers one TCP connection after another with the address that it came from. */
-  serve(): { close: () => void } {
-    const script = `require('net').createServer((socket) => socket.on('error', () => {}).end('from ' + socket.remoteAddress + '\\n')).listen(8080, '0.0.0.0')`;
-    const server = spawn('ip', ['netns', 'exec', this.#name, process.execPath, '-e', script], { stdio: 'ignore' });
-    return { close: () => void server.kill('SIGKILL') };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await run('ip', ['link', 'delete', this.#name]).catch(() => undefined);
-    await run('ip', ['netns', 'delete', this.#name]).catch(() => undefined);
   }
 }
 

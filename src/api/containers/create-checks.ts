@@ -17,6 +17,8 @@ export function checkCreate({ config, host }: CreateRequest): void {
   checkMemory(host);
   checkCpus(host);
   checkRestart(host);
+  if (config.MacAddress !== undefined && host.NetworkMode === 'none')
+    throw invalid('conflicting options: mac-address and the network mode');
   if ((host.ShmSize ?? 0) < 0) throw invalid('SHM size can not be less than 0');
   const oom = host.OomScoreAdj ?? 0;
   if (oom < -1000 || oom > 1000) throw invalid(`Invalid value ${String(oom)}, range for oom score adj is [-1000, 1000]`);

@@ -10,17 +10,12 @@ const REFUSED_HOST: Readonly<Record<string, string>> = {
   Binds: 'mounting host directories and volumes (HostConfig.Binds)',
   Mounts: 'mounting host directories and volumes (HostConfig.Mounts)',
   VolumesFrom: 'sharing volumes (HostConfig.VolumesFrom)',
-  PortBindings: 'publishing ports (HostConfig.PortBindings)',
-  PublishAllPorts: 'publishing ports (HostConfig.PublishAllPorts)',
-  Links: 'linking containers (HostConfig.Links)',
 };
 const REFUSED_CONFIG: Readonly<Record<string, string>> = {
   Volumes: 'volumes (Config.Volumes)',
-  MacAddress: 'choosing a MAC address (Config.MacAddress)',
 };
 const REFUSED_ENDPOINT: Readonly<Record<string, string>> = {
   IPAMConfig: 'choosing an address (EndpointsConfig.IPAMConfig)',
-  MacAddress: 'choosing a MAC address (EndpointsConfig.MacAddress)',
   Links: 'linking containers (EndpointsConfig.Links)',
 };
 

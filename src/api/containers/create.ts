@@ -1,6 +1,7 @@
 import Type from 'typebox';
 import { invalid } from '../../base/errors.ts';
 import type { CreateRequest } from '../../engine/api.ts';
+import { parseMac } from '../../engine/mac-address.ts';
 import type { ContainerConfig, HostConfig } from '../../engine/record.ts';
 import { emptyBody } from '../body.ts';
 import type { Api, ApiContext } from '../context.ts';
@@ -44,6 +45,7 @@ function readCreate(body: CreateBody, name: string | undefined): CreateRequest {
       Image: body.Image ?? '',
       Cmd: toList(body.Cmd),
       Entrypoint: toList(body.Entrypoint),
+      MacAddress: macAddress(body),
     }),
     host: omitUndefined<HostConfig>({
       ...host,
@@ -69,4 +71,18 @@ function toList(value: string | readonly string[] | null | undefined): readonly 
 function networkMode(body: CreateBody, host: HostConfig): string | undefined {
   if (host.NetworkMode !== undefined && host.NetworkMode !== '') return host.NetworkMode;
   return Object.keys(body.NetworkingConfig?.EndpointsConfig ?? {})[0];
+}
+
+/** Newer clients say it of the endpoint, older ones of the container. */
+function macAddress(body: CreateBody): string | undefined {
+  const own = parseMac(body.MacAddress ?? undefined);
+  const [endpoint] = Object.values(body.NetworkingConfig?.EndpointsConfig ?? {}).flatMap((fields) => {
+    const mac = fields?.['MacAddress'];
+    return typeof mac === 'string' && mac !== '' ? [parseMac(mac)] : [];
+  });
+  if (own !== undefined && endpoint !== undefined && own !== endpoint)
+    throw invalid(
+      'conflicting MAC address: the container-wide MAC address must match the endpoint-specific MAC address for the main network',
+    );
+  return own ?? endpoint;
 }

@@ -2,6 +2,7 @@
 import { maskedPathsOf, readonlyPathsOf, shmSizeOf } from '../../engine/container-spec.ts';
 import type { ContainerRecord, Isolation } from '../../engine/record.ts';
 import { networkMode } from './network-settings.ts';
+import { describeBindings } from './ports.ts';
 
 /** The `--runtime` that asks for this isolation. */
 function runtimeName(isolation: Isolation): string {
@@ -23,7 +24,7 @@ export function describeHostConfig(record: ContainerRecord): object {
     ContainerIDFile: host.ContainerIDFile ?? '',
     LogConfig: { Type: 'json-file', Config: {}, ...dropEmpty(host.LogConfig) },
     NetworkMode: networkMode(record),
-    PortBindings: {},
+    PortBindings: describeBindings(host),
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0, ...dropEmpty(host.RestartPolicy) },
     AutoRemove: host.AutoRemove ?? false,
     VolumeDriver: '',
@@ -39,11 +40,11 @@ export function describeHostConfig(record: ContainerRecord): object {
     GroupAdd: host.GroupAdd ?? null,
     IpcMode: host.IpcMode ?? 'private',
     Cgroup: '',
-    Links: null,
+    Links: describeLinks(record),
     OomScoreAdj: host.OomScoreAdj ?? 0,
     PidMode: host.PidMode ?? '',
     Privileged: privileged,
-    PublishAllPorts: false,
+    PublishAllPorts: host.PublishAllPorts ?? false,
     ReadonlyRootfs: host.ReadonlyRootfs ?? false,
     SecurityOpt: host.SecurityOpt ?? null,
     ...(host.Tmpfs && { Tmpfs: host.Tmpfs }),
@@ -98,4 +99,8 @@ function dropEmpty(value: object | undefined): object {
 /** Docker writes "none at all" as null. */
 function orNull(paths: readonly string[]): readonly string[] | null {
   return paths.length === 0 ? null : paths;
+}
+
+function describeLinks({ name, links = [] }: ContainerRecord): readonly string[] | null {
+  return links.length === 0 ? null : links.map((link) => `/${link.name}:/${name}/${link.alias}`);
 }

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import type { ListFilter } from '../../engine/api.ts';
+import type { ContainerRecord } from '../../engine/record.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { parseFilters } from '../filters.ts';
 import { omitUndefined } from '../omit-undefined.ts';
@@ -44,6 +45,15 @@ export function routeList(api: Api, context: ApiContext): void {
       }),
     );
     const now = Date.now();
-    return records.map((record) => summariseContainer(record, context, now));
+    const linkNames = namesByLinks(context.engine.list({ all: true, filters: {} }));
+    return records.map((record) => summariseContainer(record, context, now, linkNames.get(record.id)));
   });
+}
+
+/** A container is also called what those that link to it call it: `/parent/alias`. */
+function namesByLinks(records: readonly ContainerRecord[]): Map<string, string[]> {
+  const names = new Map<string, string[]>();
+  for (const { name, links = [] } of records)
+    for (const { container, alias } of links) names.set(container, [...(names.get(container) ?? []), `/${name}/${alias}`]);
+  return names;
 }

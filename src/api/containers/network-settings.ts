@@ -1,7 +1,9 @@
 /** A container's place on its network as Docker shows it. */
 import type { Config } from '../../config/config.ts';
 import type { ContainerRecord } from '../../engine/record.ts';
-import { endpointId, networkId } from '../networks/identity.ts';
+import { endpointId } from '../../engine/endpoint-id.ts';
+import { networkId } from '../networks/identity.ts';
+import { describePorts } from './ports.ts';
 
 /** `default` is another name of `bridge`. */
 export function networkMode({ host }: ContainerRecord): string {
@@ -17,7 +19,8 @@ export function describeEndpoints(record: ContainerRecord, config: Config): Reco
       IPAMConfig: null,
       Links: null,
       Aliases: null,
-      MacAddress: network?.mac ?? '',
+      // One that was asked for is told before the start too.
+      MacAddress: network?.mac ?? record.config.MacAddress ?? '',
       DriverOpts: null,
       GwPriority: 0,
       NetworkID: network === undefined && record.state.status !== 'running' ? '' : networkId(config, name),
@@ -39,7 +42,7 @@ export function describeNetworkSettings(record: ContainerRecord, config: Config)
     Bridge: '',
     SandboxID: '',
     SandboxKey: '',
-    Ports: {},
+    Ports: describePorts(record),
     HairpinMode: false,
     LinkLocalIPv6Address: '',
     LinkLocalIPv6PrefixLen: 0,

@@ -1,6 +1,7 @@
 /** One line of `docker ps`. */
 import type { ContainerRecord } from '../../engine/record.ts';
 import type { ApiContext } from '../context.ts';
+import { summarisePorts } from './ports.ts';
 import { describeEndpoints, networkMode } from './network-settings.ts';
 import { describeStatus, statusOf } from './status.ts';
 
@@ -8,16 +9,17 @@ export function summariseContainer(
   record: ContainerRecord,
   { images, config }: Pick<ApiContext, 'images' | 'config'>,
   now: number,
+  linkNames: readonly string[] = [],
 ): object {
   return {
     Id: record.id,
-    Names: [`/${record.name}`],
+    Names: [`/${record.name}`, ...linkNames],
     // A reference that means another image by now would mislead.
     Image: images.find(record.imageReference)?.id === record.imageId ? record.imageReference : record.imageId,
     ImageID: record.imageId,
     Command: record.command.map((word, index) => (index > 0 && word.includes(' ') ? `'${word}'` : word)).join(' '),
     Created: Math.floor(Date.parse(record.createdAt) / 1000),
-    Ports: [],
+    Ports: summarisePorts(record),
     Labels: record.config.Labels ?? {},
     State: statusOf(record),
     Status: describeStatus(record, now),

@@ -3,7 +3,8 @@ import { networkInterfaces } from 'node:os';
 import type { Config } from '../../config/config.ts';
 import type { ContainerEngine } from '../../engine/api.ts';
 import type { ContainerRecord } from '../../engine/record.ts';
-import { endpointId, networkId } from './identity.ts';
+import { endpointId } from '../../engine/endpoint-id.ts';
+import { networkId } from './identity.ts';
 
 export interface BuiltinNetwork {
   readonly Name: string;

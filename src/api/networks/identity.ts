@@ -6,10 +6,6 @@ export function networkId(config: Config, name: string): string {
   return digest(`network:${config.root}:${name}`);
 }
 
-export function endpointId(containerId: string, network: string): string {
-  return digest(`endpoint:${containerId}:${network}`);
-}
-
 function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }

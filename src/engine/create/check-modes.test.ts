@@ -23,6 +23,28 @@ const REFUSED: ReadonlyArray<readonly [HostConfig, Partial<ContainerConfig>, str
   [{ NetworkMode: 'container:a' }, { Hostname: 'x' }, 'conflicting options: hostname and the network mode'],
   [{ NetworkMode: 'container:a', Dns: ['1.1.1.1'] }, {}, 'conflicting options: dns and the network mode'],
   [{ NetworkMode: 'container:a', ExtraHosts: ['a:1.1.1.1'] }, {}, 'conflicting options: custom host-to-IP mapping and the network mode'],
+  [{ NetworkMode: 'container:a' }, { MacAddress: '02:42:ac:11:00:09' }, 'conflicting options: mac-address and the network mode'],
+  [{ NetworkMode: 'container:a', PublishAllPorts: true }, {}, 'conflicting options: port publishing and the container type network mode'],
+  [
+    { NetworkMode: 'container:a', PortBindings: { '80/tcp': [] } },
+    {},
+    'conflicting options: port publishing and the container type network mode',
+  ],
+  [
+    { NetworkMode: 'container:a' },
+    { ExposedPorts: { '80/tcp': {} } },
+    'conflicting options: port exposing and the container type network mode',
+  ],
+  [
+    { NetworkMode: 'container:a', Links: ['b'] },
+    {},
+    "conflicting options: container type network can't be used with links. This would result in undefined behavior",
+  ],
+  [
+    { NetworkMode: 'host', Links: ['b'] },
+    {},
+    "conflicting options: host type networking can't be used with links. This would result in undefined behavior",
+  ],
   [{ Sysctls: { 'vm.swappiness': '1' } }, {}, 'sysctl "vm.swappiness" is not in a separate kernel namespace'],
   [
     { NetworkMode: 'host', Sysctls: { 'net.core.somaxconn': '1' } },

@@ -37,10 +37,19 @@ function checkUts({ Hostname = '', Domainname = '' }: ContainerConfig, { UTSMode
   if (Domainname !== '') throw invalid('conflicting options: domainname and the UTS mode');
 }
 
-function checkNetwork({ Hostname = '' }: ContainerConfig, host: HostConfig): void {
-  if (parseNetworkMode(host.NetworkMode).kind !== 'container') return;
+function checkNetwork({ Hostname = '', MacAddress = '', ExposedPorts }: ContainerConfig, host: HostConfig): void {
+  const { kind } = parseNetworkMode(host.NetworkMode);
+  const undefinedBehaviour = "networking can't be used with links. This would result in undefined behavior";
+  if (kind === 'host' && (host.Links ?? []).length > 0) throw invalid(`conflicting options: host type ${undefinedBehaviour}`);
+  if (kind !== 'container') return;
+  if ((host.Links ?? []).length > 0)
+    throw invalid(`conflicting options: container type network ${undefinedBehaviour.slice('networking '.length)}`);
   if (Hostname !== '') throw invalid('conflicting options: hostname and the network mode');
   if ((host.Dns ?? []).length > 0) throw invalid('conflicting options: dns and the network mode');
+  if (MacAddress !== '') throw invalid('conflicting options: mac-address and the network mode');
+  if (Object.keys(host.PortBindings ?? {}).length > 0 || host.PublishAllPorts === true)
+    throw invalid('conflicting options: port publishing and the container type network mode');
+  if (Object.keys(ExposedPorts ?? {}).length > 0) throw invalid('conflicting options: port exposing and the container type network mode');
   if ((host.ExtraHosts ?? []).length > 0) throw invalid('conflicting options: custom host-to-IP mapping and the network mode');
 }
 

@@ -19,7 +19,12 @@ export async function settleHost(
   checkModes(config, host);
   refuseForIsolation(host, isolation);
   checkDevices(host);
-  const { host: settled, warnings } = settleResources(host, await featuresOf(isolation));
+  const { host: settled, warnings: discarded } = settleResources(host, await featuresOf(isolation));
+  const isOnHost = parseNetworkMode(host.NetworkMode).kind === 'host';
+  const warnings =
+    isOnHost && Object.keys(host.PortBindings ?? {}).length > 0
+      ? [...discarded, 'Published ports are discarded when using host network mode']
+      : discarded;
   return { host: { ...settled, ...nameContainers(settled, find), ...(await defaultModes(settled, isolation)) }, warnings };
 }
 

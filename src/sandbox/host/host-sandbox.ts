@@ -8,6 +8,8 @@ import type { Attachment } from '../attachment.ts';
 import type { Ceilings } from '../ceilings.ts';
 import { cgroupDirectories, cgroupMemory, cgroupVersion, freezeCgroup, killCgroup, removeCgroup } from '../cgroup.ts';
 import { findHostParts } from '../oci/resources.ts';
+import type { FileAccess } from '../file-access.ts';
+import type { Kernel } from '../kernel.ts';
 import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/spec.ts';
 import { overlayOptions } from '../overlay.ts';
 import { stdioFields } from '../process-fields.ts';
@@ -17,6 +19,8 @@ import { Shim } from '../shim.ts';
 import { classifyRuntimeError } from '../start-error.ts';
 import { cgroupName, recordCgroup, recordedCgroup } from '../cgroup-name.ts';
 import { mountShm, shmSource, unmountShm } from './shared-memory.ts';
+import { runningFiles } from './host-file-access.ts';
+import { hostKernel } from './host-kernel.ts';
 
 export interface HostOptions {
   readonly agentPath: string;
@@ -119,6 +123,18 @@ export class HostSandbox implements Sandbox {
   async memory(): Promise<SandboxMemory> {
     const [container, shim] = await Promise.all([cgroupMemory(this.#cgroup), this.#shim.pid().then(privateMemory)]);
     return { own: (container ?? 0) + shim };
+  }
+
+  kernel(): Kernel {
+    return hostKernel(this.#cgroup);
+  }
+
+  machineProcesses(): Promise<undefined> {
+    return Promise.resolve(undefined);
+  }
+
+  files(): Promise<FileAccess> {
+    return runningFiles(this.#shim, this.#spec);
   }
 
   async release(_options?: ReleaseOptions): Promise<void> {

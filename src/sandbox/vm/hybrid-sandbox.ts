@@ -1,4 +1,5 @@
 /** A container in a VM that it shares with others: crun in the guest, on the guest's kernel and bridge. */
+import { randomBytes } from 'node:crypto';
 import { readFile, rm, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
@@ -8,12 +9,16 @@ import { AbodeError } from '../../base/errors.ts';
 import { readFileIfThere, writeFileAtomic } from '../../base/files.ts';
 import type { Attachment } from '../attachment.ts';
 import { ALL_CAPABILITIES } from '../capabilities.ts';
+import type { FileAccess } from '../file-access.ts';
+import type { Kernel, MachineProcesses } from '../kernel.ts';
 import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/spec.ts';
 import { overlayOptions } from '../overlay.ts';
 import { stdioFields } from '../process-fields.ts';
 import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { classifyRuntimeError } from '../start-error.ts';
-import { GUEST_DATA } from './guest-paths.ts';
+import { guestFileAccess } from './guest-file-access.ts';
+import { guestKernel } from './guest-kernel.ts';
+import { GUEST_DATA, GUEST_SCRATCH } from './guest-paths.ts';
 import { GUEST_BRIDGE, type SharedVm, type SharedVms } from './shared-vms.ts';
 
 const REQUEST_MS = 120_000;
@@ -101,6 +106,51 @@ export class HybridSandbox implements Sandbox {
 
   async memory(): Promise<SandboxMemory> {
     return { own: await this.#vms.memory(this.#vm.record.name) };
+  }
+
+  kernel(): Kernel {
+    return guestKernel(this.#vm.machine, this.#spec.id);
+  }
+
+  async machineProcesses(): Promise<MachineProcesses> {
+    const { name, memory, cpus } = this.#vm.record;
+    const { shim } = this.#vm.machine;
+    const [qemu, own] = await Promise.all([shim.sandboxPid(), shim.pid()]);
+    return { sharedAs: name, qemu, shim: own, memory, cpus };
+  }
+
+  async files(): Promise<FileAccess> {
+    const image = (await this.#spec.disk()).path;
+    const lower = await this.#vm.mountImage(image, this.#spec.id);
+    const places = { root: [this.#rootfs], ...layerPlaces(this.#spec.id, lower) };
+    return guestFileAccess(this.#vm.machine, places, this.#spec.files, () => Promise.resolve());
+  }
+
+  /** Of a container that does not run; the caller keeps it from starting. The VM is started when it is not there. */
+  static async openFiles(vms: SharedVms, name: string, spec: ContainerSpec): Promise<FileAccess> {
+    const vm = await vms.obtain(name);
+    const { machine } = vm;
+    const user = `files ${spec.id}`;
+    const lower = await vm.mountImage((await spec.disk()).path, user);
+    const places = layerPlaces(spec.id, lower);
+    const root = `${places.scratch}-root`;
+    const release = async (): Promise<void> => {
+      await machine.request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, root), 0, REQUEST_MS).catch(() => undefined);
+      vm.leaveImages(user);
+    };
+    const work = `${GUEST_DATA}/${spec.id}/work`;
+    try {
+      await Promise.all(
+        [places.upper, work, root].map((path, index) =>
+          machine.request(FrameType.MKDIR, new FieldsBuilder().add(Tag.PATH, path).add(Tag.MODE, index === 1 ? 0o700 : 0o755)),
+        ),
+      );
+    } catch (error) {
+      await release();
+      throw error;
+    }
+    const options = overlayOptions([lower], places.upper, work);
+    return guestFileAccess(machine, { ...places, root: ['--overlay', root, options, root] }, spec.files, release);
   }
 
   async release(_options: ReleaseOptions): Promise<void> {
@@ -269,6 +319,10 @@ function bundleOf(id: string): string {
 
 function shmOf(id: string): string {
   return `${bundleOf(id)}/shm`;
+}
+
+function layerPlaces(id: string, lower: string): { upper: string; lower: string; scratch: string } {
+  return { upper: `${GUEST_DATA}/${id}/upper`, lower, scratch: `${GUEST_SCRATCH}-${randomBytes(6).toString('hex')}` };
 }
 
 function netnsOf(id: string): string {

@@ -6,8 +6,9 @@ import { chooseShape } from './shape.ts';
 const MIB = 1 << 20;
 const GIB = 1024 * MIB;
 
-test('without limits it is a gigabyte and one processor', () => {
-  assert.deepEqual(chooseShape(0, 0), { memory: GIB, cpus: 1 });
+test('without limits it is a gigabyte and two processors, or the one that there is', () => {
+  assert.deepEqual(chooseShape(0, 0, 8), { memory: GIB, cpus: 2 });
+  assert.deepEqual(chooseShape(0, 0, 1), { memory: GIB, cpus: 1 });
 });
 
 test('the smallest shape that holds the limit and the guest itself', () => {
@@ -19,7 +20,7 @@ test('the smallest shape that holds the limit and the guest itself', () => {
     [64 * GIB, 33_000_000, { memory: 65 * GIB, cpus: 33 }],
   ];
   for (const [memory, microCpus, shape] of cases)
-    assert.deepEqual(chooseShape(memory, microCpus), shape, `${String(memory)} ${String(microCpus)}`);
+    assert.deepEqual(chooseShape(memory, microCpus, 1), shape, `${String(memory)} ${String(microCpus)}`);
 });
 
 test('there is always room for the limit beside the guest, and as many processors as were asked for', () => {

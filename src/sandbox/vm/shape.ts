@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 /**
  * A few machine shapes, not one for each `-m` and `--cpus`: each needs a template of its own, and memory that a guest never touches costs
  * nothing. The guest's cgroup holds the exact limits.
@@ -16,10 +18,13 @@ const GUEST_OVERHEAD: number = 96 * MIB;
 /** What QEMU itself needs on the host beside the guest's memory: code, translation buffers, device state. */
 export const QEMU_OVERHEAD: number = 256 * MIB;
 
-/** The smallest shape in which a container gets these limits; 0 stands for none, which is the smallest machine but with a gigabyte. */
-export function chooseShape(memory: number, microCpus: number): Shape {
+/**
+ * The smallest shape in which a container gets these limits; 0 stands for none, which is the smallest machine but with a gigabyte. Two
+ * processors where the host has them: the limit is a share of their time, as on the host, and the second one helps a start.
+ */
+export function chooseShape(memory: number, microCpus: number, processors: number = availableParallelism()): Shape {
   const wanted = memory > 0 ? memory + GUEST_OVERHEAD : 1024 * MIB;
-  const cpus = Math.max(1, Math.ceil(microCpus / 1_000_000));
+  const cpus = Math.max(Math.min(2, processors), Math.ceil(microCpus / 1_000_000));
   return {
     memory: MEMORY.find((size) => size >= wanted) ?? Math.ceil(wanted / (1024 * MIB)) * 1024 * MIB,
     cpus: CPUS.find((count) => count >= cpus) ?? cpus,

@@ -105,12 +105,11 @@ export class VmHost {
 
   /** Starts QEMU for the request; the guest's agent is not waited for. */
   async launch(machine: Machine, request: MachineRequest): Promise<void> {
-    const { plan } = await this.plan(request);
-    await machine.launch(plan);
+    await machine.launch(await this.plan(request));
   }
 
-  /** Makes everything that QEMU needs to start. Tells whether the guest has its container prepared. */
-  async plan(request: MachineRequest): Promise<{ plan: MachinePlan; prepared: boolean }> {
+  /** Makes everything that QEMU needs to start. */
+  async plan(request: MachineRequest): Promise<MachinePlan> {
     const { accelerator } = await this.accelerate();
     const prepared = request.prepared && request.boot === 'template' && !(await exists(request.dataDisk));
     const type: MachineType = {
@@ -126,7 +125,7 @@ export class VmHost {
       accelerator === 'kvm' ? kvmGroups() : [],
     ]);
     const uid = FIRST_UID + (this.options.nextNumber() % UIDS);
-    const plan: MachinePlan = {
+    return {
       name: request.name,
       type,
       origin,
@@ -139,7 +138,6 @@ export class VmHost {
       cgroups,
       consolePath: join(request.runDir, 'console'),
     };
-    return { plan, prepared };
   }
 
   async #limit({ cgroup, shape, microCpus, hostLimits }: MachineRequest): Promise<string[]> {

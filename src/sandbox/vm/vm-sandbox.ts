@@ -1,5 +1,5 @@
 /** A container in a VM of its own: a clone of a template (or a cold boot) whose guest runs nothing else. */
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
@@ -11,6 +11,8 @@ import { createCgroup, removeCgroup } from '../cgroup.ts';
 import { hasHostLimits, type HostLimits } from '../cgroup-limits.ts';
 import { cgroupName, recordCgroup, recordedCgroup } from '../cgroup-name.ts';
 import type { Attachment } from '../attachment.ts';
+import type { FileAccess } from '../file-access.ts';
+import type { Kernel, MachineProcesses } from '../kernel.ts';
 import { privateMemory } from '../process-memory.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
@@ -18,8 +20,12 @@ import { StartError } from '../start-error.ts';
 import { type GuestFile, initFields, processFields, seccompFilter } from './guest-process.ts';
 import { Machine } from './machine.ts';
 import { mountData, mountRoot } from './prepare.ts';
+import type { MachineType } from './qemu.ts';
+import { isWorthwhile, rehearse } from './rehearsal.ts';
 import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
-import { GUEST_ROOT } from './guest-paths.ts';
+import { guestFileAccess } from './guest-file-access.ts';
+import { guestKernel } from './guest-kernel.ts';
+import { GUEST_CONTAINER, GUEST_DATA, GUEST_IMAGE, GUEST_ROOT, GUEST_SCRATCH } from './guest-paths.ts';
 import { padImageDisk } from './image-disk.ts';
 import type { PooledMachine } from './pool.ts';
 import type { MachineRequest, VmHost } from './vm-host.ts';
@@ -31,8 +37,7 @@ const STOP_MS = 10_000;
 /** A machine that is on its way. */
 interface Launch {
   readonly done: Promise<void>;
-  /** Whether its guest has the container prepared. */
-  readonly prepared: boolean;
+  readonly type: MachineType;
 }
 
 export class VmSandbox implements Sandbox {
@@ -57,11 +62,11 @@ export class VmSandbox implements Sandbox {
     shim.catch(() => undefined); // told below
     try {
       // Meanwhile, since neither needs the other.
-      const { plan, prepared } = await host.plan(await machineRequest(boot, spec));
+      const plan = await host.plan(await machineRequest(boot, spec));
       const machine = new Machine(await shim);
       const done = machine.launch(plan);
       done.catch(() => undefined); // told by the start
-      return new VmSandbox(spec, machine, { done, prepared });
+      return new VmSandbox(spec, machine, { done, type: plan.type });
     } catch (error) {
       await shim.then((started) => new Machine(started).shutDown(0)).catch(() => undefined);
       throw error;
@@ -87,11 +92,12 @@ export class VmSandbox implements Sandbox {
     if (this.#origin === undefined) throw new AbodeError('internal', 'a machine that was adopted is started already');
     if ('done' in this.#origin) {
       await this.#origin.done;
-      return this.#startInit(this.#origin.prepared);
+      const { type } = this.#origin;
+      return this.#startInit(type.data === 'prepared', isWorthwhile(type, this.#spec.limits));
     }
     const image = await this.#spec.disk();
     // What is asked of the guest waits in its port until it goes on.
-    const [pid] = await Promise.all([this.#startInit(true), ...this.#wake(this.#origin, image.path, network)]);
+    const [pid] = await Promise.all([this.#startInit(true, false), ...this.#wake(this.#origin, image.path, network)]);
     return pid;
   }
 
@@ -152,6 +158,22 @@ export class VmSandbox implements Sandbox {
     return { own: qemu + shim };
   }
 
+  kernel(): Kernel {
+    return guestKernel(this.#machine, GUEST_CONTAINER);
+  }
+
+  async machineProcesses(): Promise<MachineProcesses> {
+    const { memory, microCpus } = this.#spec.limits;
+    const { shim } = this.#machine;
+    const [qemu, own] = await Promise.all([shim.sandboxPid(), shim.pid()]);
+    return { sharedAs: undefined, qemu, shim: own, ...chooseShape(memory, microCpus) };
+  }
+
+  files(): Promise<FileAccess> {
+    const places = { root: [GUEST_ROOT], upper: `${GUEST_DATA}/upper`, lower: GUEST_IMAGE, scratch: `${GUEST_SCRATCH}-${randomName()}` };
+    return guestFileAccess(this.#machine, places, this.#spec.files, () => Promise.resolve());
+  }
+
   async release(options: ReleaseOptions): Promise<void> {
     // A writable layer that is about to be removed needs no orderly end.
     await this.#machine.shutDown(options.keepData ? STOP_MS : 0);
@@ -165,13 +187,14 @@ export class VmSandbox implements Sandbox {
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
-  async #startInit(prepared: boolean): Promise<number> {
+  async #startInit(prepared: boolean, rehearsed: boolean): Promise<number> {
     const { init } = this.#spec;
     const files = await Promise.all(
       this.#spec.files.map(async ({ source, destination }): Promise<GuestFile> => ({ destination, content: await readFile(source) })),
     );
     const steps = [
       this.#machine.guest(START_MS),
+      ...(prepared && rehearsed ? [rehearse(this.#machine, this.#spec)] : []),
       this.#machine.identify(undefined, machineId(this.#spec.id)),
       ...this.#configureNetwork(),
       ...(prepared ? [] : [...mountData(this.#machine), ...mountRoot(this.#machine)]),
@@ -252,6 +275,11 @@ function startError(error: AgentError, during: 'create' | 'exec'): Error {
 
 function hostLimits({ limits, resources }: ContainerSpec): HostLimits {
   return { cpuShares: limits.cpuShares, cpuset: limits.cpuset, resources, overhead: QEMU_OVERHEAD };
+}
+
+/** Several may look at once. */
+function randomName(): string {
+  return randomBytes(6).toString('hex');
 }
 
 /** The same over restarts of the same container, and told to nobody else. */

@@ -1,0 +1,60 @@
+/** Files of a container on the host: by its own shim while it runs, by one for the purpose while it does not. */
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
+import { FrameType } from '../../agent-client/frame.ts';
+import { bindWords, existingFiles, type FileAccess } from '../file-access.ts';
+import { overlayOptions } from '../overlay.ts';
+import type { ContainerSpec } from '../sandbox.ts';
+import { Shim } from '../shim.ts';
+
+const END_MS = 5000;
+
+/** `shim` has the container's root filesystem mounted. */
+export function runningFiles(shim: Shim, spec: ContainerSpec): Promise<FileAccess> {
+  return access(shim, spec, [], join(spec.runDir, 'rootfs'), () => Promise.resolve());
+}
+
+/** The caller keeps the container from starting meanwhile: two mounts of one writable layer would spoil it. */
+export async function restingFiles(agentPath: string, spec: ContainerSpec): Promise<FileAccess> {
+  const upper = join(spec.rootDir, 'upper');
+  const work = join(spec.rootDir, 'work');
+  const root = join(spec.runDir, 'rootfs');
+  await Promise.all([
+    mkdir(upper, { recursive: true, mode: 0o755 }),
+    mkdir(work, { recursive: true, mode: 0o700 }),
+    mkdir(root, { recursive: true, mode: 0o700 }),
+  ]);
+  const shim = await Shim.spawn(agentPath, spec.runDir, { ephemeral: true });
+  return access(shim, spec, ['--overlay', root, overlayOptions(spec.layers, upper, work)], root, async () => {
+    await shim.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0)).catch(() => undefined);
+    await shim.gone(END_MS);
+    shim.disconnect();
+    await rm(spec.runDir, { recursive: true, force: true });
+  });
+}
+
+async function access(
+  shim: Shim,
+  spec: ContainerSpec,
+  view: readonly string[],
+  root: string,
+  release: () => Promise<void>,
+): Promise<FileAccess> {
+  const { layers, rootDir, runDir } = spec;
+  const files = await existingFiles(spec.files);
+  const lower = join(runDir, 'lower');
+  const [only] = layers;
+  return {
+    root: (mounts) => [...view, ...(mounts ? bindWords(files) : []), root],
+    layer: () =>
+      layers.length === 1 && only !== undefined
+        ? { root: [join(rootDir, 'upper')], lower: only }
+        : { root: ['--overlay', lower, overlayOptions(layers), join(rootDir, 'upper')], lower },
+    async start(words, options) {
+      await mkdir(lower, { recursive: true, mode: 0o700 });
+      return shim.helper(['files', ...words], options);
+    },
+    [Symbol.asyncDispose]: release,
+  };
+}
