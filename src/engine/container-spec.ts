@@ -4,8 +4,8 @@ import { invalid } from '../base/errors.ts';
 import { resolveCapabilities } from '../sandbox/capabilities.ts';
 import { MASKED_PATHS, READONLY_PATHS, SHM_BYTES } from '../sandbox/defaults.ts';
 import { type Ceilings, RLIMITS } from '../sandbox/ceilings.ts';
-import type { ContainerSpec, Limits, LogTarget, NetworkPlan, ProcessSpec, Rlimit, Security } from '../sandbox/sandbox.ts';
-import { parseSize } from './size.ts';
+import type { ContainerSpec, Limits, NetworkPlan, ProcessSpec, Rlimit, Security } from '../sandbox/sandbox.ts';
+import { checkLogConfig, logTarget } from './log-options.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import { resourcesOf } from './create/resources.ts';
 import { withOwnEnvironment } from './own-environment.ts';
@@ -64,16 +64,10 @@ function initProcess(record: ContainerRecord, { paths, rows, columns }: SpecPart
     stdinOnce: config.StdinOnce ?? false,
     rows,
     columns,
-    log: logTarget(host, paths.log),
+    log: logTarget(record, paths.log),
     exitPath: join(paths.runDir, 'exit.json'),
     privileged: host.Privileged ?? false,
   };
-}
-
-function logTarget(host: HostConfig, path: string): LogTarget | undefined {
-  const { Type: type = 'json-file', Config: options } = host.LogConfig ?? {};
-  if (type === 'none') return undefined;
-  return { path, maxSize: parseSize(options?.['max-size'] ?? '0'), maxFiles: Number(options?.['max-file'] ?? 1) };
 }
 
 function limitsOf(host: HostConfig): Limits {
@@ -140,8 +134,7 @@ export function checkHostConfig(host: HostConfig): void {
     if (limit.Hard >= 0 && (limit.Soft > limit.Hard || limit.Soft < 0))
       throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${String(limit.Soft)} > ${String(limit.Hard)}`);
   }
-  const { Type: type = 'json-file' } = host.LogConfig ?? {};
-  if (!['', 'json-file', 'none'].includes(type)) throw invalid(`logger: no log driver named '${type}' is registered`);
+  checkLogConfig(host);
 }
 
 /** What `inspect` tells is what applies: both ask here. */

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { conflict, messageOf, notFound } from '../base/errors.ts';
+import { AbodeError, conflict, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
@@ -56,6 +56,7 @@ import { HealthMonitors } from './health/monitors.ts';
 import { checkVmName, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
 import { keepsAddress, resolveLinks } from './links.ts';
 import { filterContainers } from './list-filter.ts';
+import { logTarget } from './log-options.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
@@ -425,11 +426,11 @@ export class Engine implements ContainerEngine {
   }
 
   #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {
-    const { Type: type, Config: settings } = record.host.LogConfig ?? {};
-    if (type === 'none') throw conflict('configured logging driver does not support reading');
+    const target = logTarget(record, containerPaths(this.#options.config, record.id).log);
+    if (target === undefined) throw new AbodeError('not-implemented', 'configured logging driver does not support reading');
     const running = record.state.status === 'running' ? this.#runs.sandbox(record.id) : undefined;
     const ended = running === undefined ? Promise.resolve() : running.exit(record.proc);
-    const source = { path: containerPaths(this.#options.config, record.id).log, maxFiles: Number(settings?.['max-file'] ?? 1), ended };
+    const source = { path: target.path, maxFiles: target.maxFiles, ended };
     return readLog(source, options);
   }
 

@@ -65,6 +65,8 @@ export interface LogTarget {
   readonly path: string;
   readonly maxSize: number; // bytes, 0: no rotation
   readonly maxFiles: number;
+  /** JSON of an object that goes into every line. */
+  readonly attributes?: string;
 }
 
 /** What every process of a container has. */
