@@ -1,6 +1,7 @@
 /** Limits that few ask for: seen in the cgroup that holds them, inside or on the host. */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, rmdirSync } from 'node:fs';
+import { QEMU_OVERHEAD } from '../../src/sandbox/vm/shape.ts';
 import { conformance, type Subject } from '../fixtures/conformance.ts';
 
 const { behaviour } = conformance();
@@ -25,7 +26,7 @@ behaviour('--memory-reservation is what the memory is pressed down to', async (s
   const id = await subject.background(['-m', '64m', '--memory-reservation', '32m'], 'sleep', '1000');
   if (subject.isolation.name === 'hybrid') assert.equal(await inside(subject, 'memory.low'), String(32 * MIB));
   else {
-    const overhead = subject.isolation.name === 'vm' ? 256 * MIB : 0;
+    const overhead = subject.isolation.name === 'vm' ? QEMU_OVERHEAD : 0;
     assert.equal(onHost(id, 'memory/memory.soft_limit_in_bytes', 'memory.low'), String(32 * MIB + overhead));
   }
   assert.equal(await subject.inspect('{{.HostConfig.MemoryReservation}}'), String(32 * MIB));

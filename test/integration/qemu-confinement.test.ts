@@ -104,8 +104,13 @@ describe('the confinement of QEMU', { skip: cannotRun, timeout: 300_000 }, () =>
     for (const { id, pid } of qemus) {
       const group = memoryGroup(pid);
       assert.equal(group, `/abode/${id}`);
-      assert.equal(memoryLimit(group), (1024 + 256) * 2 ** 20);
+      assert.equal(memoryLimit(group), (2 * 1024 + 512) * 2 ** 20);
     }
+  });
+
+  test('a guest that uses nearly all of its memory, most of it for the first time, is not killed for it', async () => {
+    const fill = 'dd if=/dev/zero of=/big bs=1M count=850 2>/dev/null; cat /big | wc -c';
+    assert.equal(await daemon.docker('run', '--rm', '--runtime', 'vm', 'abode/base', 'sh', '-c', fill), String(850 * 2 ** 20));
   });
 
   test('it cannot write to the memory of the template, by any way to it', async () => {

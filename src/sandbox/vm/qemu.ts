@@ -1,7 +1,7 @@
 /** QEMU's command line: the one description of Abode's machine, for a cold boot, a template and its clones alike. */
 import { FieldsBuilder, fdOpen, Tag } from '../../agent-client/fields.ts';
 import type { GuestFiles } from './guest-files.ts';
-import type { Shape } from './shape.ts';
+import { type Shape, TRANSLATED_BYTES } from './shape.ts';
 
 export const QEMU = '/usr/bin/qemu-system-x86_64';
 
@@ -139,7 +139,8 @@ function commonArguments(plan: MachinePlan): string[] {
     ['-nodefaults', '-no-user-config', '-no-reboot'],
     ['-display', 'none'],
     ['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
-    ['-machine', `pc,accel=${accelerator},memory-backend=ram0,usb=off,vmport=off,hpet=off`],
+    ['-machine', 'pc,memory-backend=ram0,usb=off,vmport=off,hpet=off'],
+    ['-accel', accelerator === 'kvm' ? 'kvm' : `tcg,tb-size=${String(TRANSLATED_BYTES / (1 << 20))}`],
     ['-cpu', accelerator === 'kvm' ? 'host' : TCG_CPU],
     ['-smp', String(shape.cpus)],
     ['-m', `${String(shape.memory / (1 << 20))}M`],

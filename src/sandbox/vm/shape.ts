@@ -15,8 +15,18 @@ const CPUS = [1, 2, 4, 8, 16, 32];
 
 /** What the guest's kernel and agent take of the machine's memory. */
 const GUEST_OVERHEAD: number = 96 * MIB;
-/** What QEMU itself needs on the host beside the guest's memory: code, translation buffers, device state. */
-export const QEMU_OVERHEAD: number = 256 * MIB;
+/** Of an emulated guest's translated code, the most that is kept. */
+export const TRANSLATED_BYTES: number = 256 * MIB;
+/** What QEMU itself needs on the host beside the guest's memory: translated code, device state, stacks. */
+export const QEMU_OVERHEAD: number = TRANSLATED_BYTES + 256 * MIB;
+
+/**
+ * What a machine may make the host lose, at most. A page that the template does not have counts twice when a clone touches it first: in
+ * the clone, and in the template's file, until that is trimmed (docs/decisions/0016).
+ */
+export function memoryCeiling(shape: Shape): number {
+  return 2 * shape.memory + QEMU_OVERHEAD;
+}
 
 /**
  * The smallest shape in which a container gets these limits; 0 stands for none, which is the smallest machine but with a gigabyte. Two

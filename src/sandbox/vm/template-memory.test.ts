@@ -110,6 +110,30 @@ test('what was saved is loaded again, sealed, and takes no more room than its pa
   loaded.close();
 });
 
+test('what clones make of its holes is seen, and gone from a trimmed one with the same content', options, async () => {
+  const memory = TemplateMemory.seal(TemplateMemory.create(256 << 20).fd);
+  assert.equal(memory.isGrown, false);
+  // A private mapping that is written to, as a clone's.
+  const touch =
+    'use strict; my ($path, $size) = ($ARGV[0], $ARGV[1] + 0); open my $file, "+<", $path or die; my $map = syscall(9, 0, $size, 3, 2, fileno($file), 0); die if $map == -1; my $buffer = "x" x $size; open my $me, "+<", "/proc/self/mem" or die; sysseek($me, $map, 0); syswrite($me, $buffer) == $size or die "short";';
+  await run('perl', ['-e', touch, memory.path, String(64 << 20)]);
+  assert.ok(memory.bytes >= 64 << 20, String(memory.bytes));
+  assert.equal(memory.isGrown, true);
+  const trimmed = await memory.trimmed();
+  assert.equal(trimmed.bytes, 0);
+  assert.equal(trimmed.isGrown, false);
+  memory.close();
+  trimmed.close();
+  const source = TemplateMemory.seal(written());
+  const same = await source.trimmed();
+  assert.deepEqual(content(same.path), EXPECTED);
+  const writer = openSync(same.path, 'r+');
+  assert.throws(() => writeSync(writer, Buffer.from('x'), 0, 1, 0), { code: 'EPERM' });
+  closeSync(writer);
+  source.close();
+  same.close();
+});
+
 test('the hash is of content and place, whichever pages of zeroes are holes', options, async () => {
   await using directory = await scratch();
   const first = TemplateMemory.seal(written());

@@ -2,18 +2,50 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { closeSync, ftruncateSync, fstatSync, readSync, writeSync } from 'node:fs';
+import { setImmediate as immediate } from 'node:timers/promises';
 import { AbodeError } from '../../base/errors.ts';
 import { createMemoryFile, dataExtents, type Extent, sealMemoryFile } from './system-calls.ts';
 
 const CHUNK = 4 << 20;
+const GROWTH = 32 << 20;
 
 export class TemplateMemory {
   readonly #fd: number;
-  readonly bytes: number; // pages that hold something
+  /** What the template wrote: all else reads as zero. */
+  readonly #extents: readonly Extent[];
+  readonly #sealedBytes: number;
 
   private constructor(fd: number) {
     this.#fd = fd;
-    this.bytes = fstatSync(fd).blocks * 512;
+    this.#extents = [...dataExtents(fd)];
+    this.#sealedBytes = this.bytes;
+  }
+
+  /** Pages that hold something: also those of zeroes that a clone's first touch of a hole made here. */
+  get bytes(): number {
+    return fstatSync(this.#fd).blocks * 512;
+  }
+
+  /** Whether clones have made it much larger than the template is. */
+  get isGrown(): boolean {
+    return this.bytes > this.#sealedBytes + Math.max(GROWTH, this.#sealedBytes / 4);
+  }
+
+  /** The same content without the pages that clones made; this one stays as it is for those that use it. */
+  async trimmed(): Promise<TemplateMemory> {
+    const { fd } = TemplateMemory.create(fstatSync(this.#fd).size);
+    try {
+      for (const { offset, length } of chunks(this.#extents)) {
+        const data = Buffer.allocUnsafe(length);
+        readSync(this.#fd, data, 0, length, offset);
+        writeSync(fd, data, 0, length, offset);
+        await immediate();
+      }
+      return TemplateMemory.seal(fd);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
   }
 
   /** As another process opens it; valid while this one lives. */

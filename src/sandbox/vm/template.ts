@@ -25,12 +25,11 @@ import { TemplateMemory } from './template-memory.ts';
 
 /** What a clone is made from. */
 export interface Template {
+  /** Of the moment: to be opened within half a minute. */
   readonly memory: string;
   readonly state: string;
   /** The writable disk as the template's guest knows it; clones get copies. */
   readonly disks: DataDisks;
-  /** Bytes of host memory that all clones together share. */
-  readonly bytes: number;
 }
 
 export interface TemplateOptions {
@@ -50,6 +49,8 @@ export interface TemplateOptions {
 /** A boot takes seconds under software emulation; a busy machine gets more. */
 const BOOT_MS = 120_000;
 const MIGRATE_MS = 60_000;
+const TRIM_MS = 20_000;
+const RETIRE_MS = 60_000;
 const { O_CREAT, O_TRUNC, O_WRONLY } = constants;
 
 const Meta = Type.Object({ origin: Type.String(), memoryHash: Type.String(), stateHash: Type.String(), size: Type.Integer() });
@@ -57,15 +58,20 @@ const Meta = Type.Object({ origin: Type.String(), memoryHash: Type.String(), sta
 export class Templates {
   readonly #options: TemplateOptions;
   readonly #ready = new Map<string, Promise<Template>>();
-  readonly #memories: TemplateMemory[] = [];
+  readonly #memories = new Map<string, TemplateMemory>();
+  readonly #former = new Set<TemplateMemory>();
+  readonly #trimming: NodeJS.Timeout;
 
   constructor(options: TemplateOptions) {
     this.#options = options;
+    this.#trimming = setInterval(() => {
+      void this.#trim();
+    }, TRIM_MS).unref();
   }
 
   /** Bytes of host memory that loaded templates hold. */
   get bytes(): number {
-    return this.#memories.reduce((sum, memory) => sum + memory.bytes, 0);
+    return [...this.#memories.values(), ...this.#former].reduce((sum, memory) => sum + memory.bytes, 0);
   }
 
   /** Loads it, or boots and saves it; callers of the same type wait for one another. */
@@ -112,8 +118,44 @@ export class Templates {
   }
 
   #keep(memory: TemplateMemory, directory: string): Template {
-    this.#memories.push(memory);
-    return { memory: memory.path, state: join(directory, 'state'), disks: new DataDisks(join(directory, 'data')), bytes: memory.bytes };
+    const memories = this.#memories;
+    memories.set(directory, memory);
+    return {
+      get memory() {
+        return (memories.get(directory) ?? memory).path;
+      },
+      state: join(directory, 'state'),
+      disks: new DataDisks(join(directory, 'data')),
+    };
+  }
+
+  /**
+   * A clone's first touch of a page that the template has not allocates it in the template's file too (a private mapping of shared memory
+   * is filled from there), and a sealed file gives nothing back: so a grown one makes way for a copy, and goes with its last clone.
+   */
+  async #trim(): Promise<void> {
+    for (const [directory, memory] of this.#memories) {
+      if (!memory.isGrown) continue;
+      try {
+        const trimmed = await memory.trimmed();
+        if (this.#memories.get(directory) !== memory) {
+          trimmed.close();
+          continue;
+        }
+        this.#memories.set(directory, trimmed);
+        this.#retire(memory);
+      } catch (error) {
+        this.#options.log.warn({ error: messageOf(error) }, 'a template could not be trimmed');
+      }
+    }
+  }
+
+  /** Not closed at once: a machine may be about to open it. */
+  #retire(memory: TemplateMemory): void {
+    this.#former.add(memory);
+    setTimeout(() => {
+      if (this.#former.delete(memory)) memory.close();
+    }, RETIRE_MS).unref();
   }
 
   async #build(directory: string, key: string, type: MachineType): Promise<Template> {
@@ -216,7 +258,10 @@ export class Templates {
   }
 
   close(): void {
-    for (const memory of this.#memories.splice(0)) memory.close();
+    clearInterval(this.#trimming);
+    for (const memory of [...this.#memories.values(), ...this.#former]) memory.close();
+    this.#memories.clear();
+    this.#former.clear();
     this.#ready.clear();
   }
 }

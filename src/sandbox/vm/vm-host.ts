@@ -12,7 +12,7 @@ import { type GuestFiles, readGuestFiles } from './guest-files.ts';
 import { writePlaceholder } from './image-disk.ts';
 import type { Machine } from './machine.ts';
 import type { MachinePlan, MachineType, Origin, Tap } from './qemu.ts';
-import { QEMU_OVERHEAD, type Shape } from './shape.ts';
+import { memoryCeiling, type Shape } from './shape.ts';
 import { Pool, type PooledMachine, type PoolKind } from './pool.ts';
 import { Templates } from './template.ts';
 import { ensureWarmUpImage, warmUp } from './warm-up.ts';
@@ -141,7 +141,7 @@ export class VmHost {
   }
 
   async #limit({ cgroup, shape, microCpus, hostLimits }: MachineRequest): Promise<string[]> {
-    const directories = await createCgroup(cgroup, { memory: shape.memory + QEMU_OVERHEAD, microCpus, pids: 256 });
+    const directories = await createCgroup(cgroup, { memory: memoryCeiling(shape), microCpus, pids: 256 });
     return hostLimits === undefined ? directories : [...directories, ...(await limitCgroup(cgroup, hostLimits))];
   }
 

@@ -22,7 +22,7 @@ import { Machine } from './machine.ts';
 import { mountData, mountRoot } from './prepare.ts';
 import type { MachineType } from './qemu.ts';
 import { isWorthwhile, rehearse } from './rehearsal.ts';
-import { chooseShape, QEMU_OVERHEAD } from './shape.ts';
+import { chooseShape, memoryCeiling, QEMU_OVERHEAD } from './shape.ts';
 import { guestFileAccess } from './guest-file-access.ts';
 import { guestKernel } from './guest-kernel.ts';
 import { GUEST_CONTAINER, GUEST_DATA, GUEST_IMAGE, GUEST_ROOT, GUEST_SCRATCH } from './guest-paths.ts';
@@ -114,7 +114,7 @@ export class VmSandbox implements Sandbox {
             .add(Tag.IFNAME, pooled.hostInterface)
             .add(Tag.MTU, network.mtu);
     return [
-      ...(microCpus > 0 ? [createCgroup(pooled.cgroup, { memory: shape.memory + QEMU_OVERHEAD, microCpus, pids: 0 })] : []),
+      ...(microCpus > 0 ? [createCgroup(pooled.cgroup, { memory: memoryCeiling(shape), microCpus, pids: 0 })] : []),
       ...(bridge === undefined ? [] : [this.#machine.request(FrameType.NET_BRIDGE, bridge)]),
       this.#machine.swapImage(0, image),
       this.#machine.qmp('cont'),
