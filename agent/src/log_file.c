@@ -10,11 +10,12 @@
 #include <unistd.h>
 #include "proc.h"
 
-enum { LINE_MAX_BYTES = 16384, OUT_SIZE = 262144 };
+enum { LINE_MAX_BYTES = 16384, ATTRIBUTES_MAX = 16384, OUT_SIZE = 262144 };
 
 struct log_file {
 	int fd;
-	char *path;
+	char *path, *attributes;
+	size_t attributes_size;
 	uint64_t size, max_size;
 	unsigned max_files;
 	struct {
@@ -34,10 +35,17 @@ void format_time(uint64_t ns, char text[40])
 	(void)snprintf(text + length, 40 - length, ".%09lluZ", (unsigned long long)(ns % 1000000000u));
 }
 
-struct log_file *log_file_open(const char *path, uint64_t max_size, unsigned max_files, struct error *err)
+struct log_file *log_file_open(const char *path, uint64_t max_size, unsigned max_files, const char *attributes, struct error *err)
 {
+	size_t attributes_size = attributes ? strlen(attributes) : 0;
+	if (attributes_size > ATTRIBUTES_MAX) {
+		fail(err, "invalid", 0, "the attributes of log %s are too long", path);
+		return NULL;
+	}
 	struct log_file *log = calloc(1, sizeof *log);
-	if (!log || !(log->path = strdup(path))) {
+	if (!log || !(log->path = strdup(path)) || (attributes_size && !(log->attributes = strdup(attributes)))) {
+		if (log)
+			free(log->path);
 		free(log);
 		fail(err, "system", ENOMEM, "log %s", path);
 		return NULL;
@@ -49,6 +57,7 @@ struct log_file *log_file_open(const char *path, uint64_t max_size, unsigned max
 		log_file_close(log);
 		return NULL;
 	}
+	log->attributes_size = attributes_size;
 	log->size = (uint64_t)info.st_size;
 	log->max_size = max_size;
 	log->max_files = max_files ? max_files : 1;
@@ -158,13 +167,18 @@ static void write_line(struct log_file *log, enum stream stream, size_t kept)
 {
 	size_t size = log->line[stream].size - kept;
 	/* Six bytes an escaped byte, and the rest of the object. */
-	if (log->out_size + size * 6 + 128 > OUT_SIZE)
+	if (log->out_size + size * 6 + log->attributes_size + 128 > OUT_SIZE)
 		write_out(log);
 	char time_text[40], tail[96];
 	format_time(realtime_ns(), time_text);
 	put(log, "{\"log\":\"", 8);
 	put_escaped(log, log->line[stream].bytes, size);
-	put(log, tail, (size_t)snprintf(tail, sizeof tail, "\",\"stream\":\"%s\",\"time\":\"%s\"}\n", stream == STREAM_STDERR ? "stderr" : "stdout", time_text));
+	put(log, tail, (size_t)snprintf(tail, sizeof tail, "\",\"stream\":\"%s\"", stream == STREAM_STDERR ? "stderr" : "stdout"));
+	if (log->attributes_size) {
+		put(log, ",\"attrs\":", 9);
+		put(log, log->attributes, log->attributes_size);
+	}
+	put(log, tail, (size_t)snprintf(tail, sizeof tail, ",\"time\":\"%s\"}\n", time_text));
 	memmove(log->line[stream].bytes, log->line[stream].bytes + size, kept);
 	log->line[stream].size = kept;
 	if (log->max_size && log->size + log->out_size >= log->max_size)
@@ -202,5 +216,6 @@ void log_file_close(struct log_file *log)
 	if (log->fd >= 0)
 		(void)close(log->fd);
 	free(log->path);
+	free(log->attributes);
 	free(log);
 }

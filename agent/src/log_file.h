@@ -8,7 +8,8 @@
 struct log_file;
 
 /* Appends to path (0640); max_size 0: never rotated. max_files counts the current file too. */
-struct log_file *log_file_open(const char *path, uint64_t max_size, unsigned max_files, struct error *err);
+/* `attributes`: a JSON object that goes into every line, or NULL. */
+struct log_file *log_file_open(const char *path, uint64_t max_size, unsigned max_files, const char *attributes, struct error *err);
 void log_file_write(struct log_file *log, enum stream stream, const uint8_t *data, size_t size);
 /* Writes what has no line end yet. */
 void log_file_flush(struct log_file *log, enum stream stream);

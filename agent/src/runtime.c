@@ -70,7 +70,8 @@ int proc_configure(struct proc *proc, struct fields fields, struct error *err)
 	proc->cleanup = fields_count(fields, TAG_CLEANUP_ARG) ? fields_strings(fields, TAG_CLEANUP_ARG) : NULL;
 	cleanup_free char *log_path = fields_string(fields, TAG_LOG_PATH);
 	if (log_path && proc_sink->keeps_records) {
-		proc->log = log_file_open(log_path, fields_number(fields, TAG_LOG_MAX_SIZE, 0), (unsigned)fields_number(fields, TAG_LOG_MAX_FILES, 1), err);
+		cleanup_free char *attributes = fields_string(fields, TAG_LOG_ATTRIBUTES);
+		proc->log = log_file_open(log_path, fields_number(fields, TAG_LOG_MAX_SIZE, 0), (unsigned)fields_number(fields, TAG_LOG_MAX_FILES, 1), attributes, err);
 		if (!proc->log)
 			return -1;
 	}

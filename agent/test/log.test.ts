@@ -125,6 +125,21 @@ test('a log is rotated at its size, the oldest goes, no line is torn or lost', o
   }
 });
 
+test('attributes stand in every line, before its time; such as are too long are refused', options, async () => {
+  await using shim = await ShimFixture.start();
+  const attributes = { a: 'x'.repeat(16_000), b: '"' };
+  await shim.shell(1, 'echo one; echo two', { logAttributes: JSON.stringify(attributes) });
+  await shim.exit(1);
+  const lines = (await readFile(shim.path('1.log'), 'utf8')).trimEnd().split('\n');
+  assert.equal(lines.length, 2);
+  for (const line of lines) {
+    const { attrs } = JSON.parse(line) as { attrs: unknown };
+    assert.deepEqual(attrs, attributes);
+    assert.match(line, /","stream":"stdout","attrs":\{"a":"x+","b":"\\""\},"time":"[^"]+"\}$/);
+  }
+  await assert.rejects(shim.shell(2, 'true', { logAttributes: 'x'.repeat(16_385) }), /the attributes of log .* are too long/);
+});
+
 test('a log with one file starts anew', options, async () => {
   await using shim = await ShimFixture.start();
   await shim.shell(1, 'seq 10000', { logSize: 50_000, logFiles: 1 });

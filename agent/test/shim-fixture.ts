@@ -35,6 +35,7 @@ export interface StartOptions {
   readonly join?: number;
   readonly logSize?: number;
   readonly logFiles?: number;
+  readonly logAttributes?: string;
   readonly cleanup?: readonly string[];
 }
 
@@ -87,6 +88,7 @@ export class ShimFixture implements AsyncDisposable {
       .add(Tag.LOG_PATH, this.path(`${String(proc)}.log`))
       .add(Tag.LOG_MAX_SIZE, options.logSize)
       .add(Tag.LOG_MAX_FILES, options.logFiles)
+      .add(Tag.LOG_ATTRIBUTES, options.logAttributes)
       .add(Tag.EXIT_PATH, this.path(`${String(proc)}.exit`))
       .add(Tag.JOIN, options.join)
       .addAll(Tag.CLEANUP_ARG, options.cleanup);

@@ -94,6 +94,7 @@ export const Tag = {
   INIT: 98,
   FILE: 99,
   EPHEMERAL: 100,
+  LOG_ATTRIBUTES: 130,
   PORT: 110,
 } as const;
 

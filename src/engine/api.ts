@@ -24,6 +24,8 @@ export interface OutputChunk {
 export interface LogEntry extends OutputChunk {
   /** RFC 3339 with nanoseconds. */
   readonly time: string;
+  /** What the log options add to each line. */
+  readonly attributes?: Readonly<Record<string, string>>;
 }
 
 export interface LogOptions {

@@ -4,9 +4,10 @@ import { invalid } from '../base/errors.ts';
 import { resolveCapabilities } from '../sandbox/capabilities.ts';
 import { MASKED_PATHS, READONLY_PATHS, SHM_BYTES } from '../sandbox/defaults.ts';
 import { type Ceilings, RLIMITS } from '../sandbox/ceilings.ts';
-import type { ContainerSpec, Limits, LogTarget, NetworkPlan, ProcessSpec, Rlimit, Security } from '../sandbox/sandbox.ts';
-import { parseSize } from './size.ts';
+import type { ContainerSpec, Limits, NetworkPlan, ProcessSpec, Rlimit, Security } from '../sandbox/sandbox.ts';
+import { checkLogConfig, logTarget } from './log-options.ts';
 import type { ContainerPaths } from './container-paths.ts';
+import { resourcesOf } from './create/resources.ts';
 import { withOwnEnvironment } from './own-environment.ts';
 import type { ContainerRecord, HostConfig } from './record.ts';
 
@@ -23,6 +24,7 @@ export interface SpecParts {
 export function containerSpec(record: ContainerRecord, parts: SpecParts): ContainerSpec {
   const { config, host } = record;
   const { paths } = parts;
+  const resources = resourcesOf(host);
   return {
     id: record.id,
     init: initProcess(record, parts),
@@ -35,11 +37,14 @@ export function containerSpec(record: ContainerRecord, parts: SpecParts): Contai
     files: ['resolv.conf', 'hostname', 'hosts'].map((name) => ({ source: join(paths.rootDir, name), destination: `/etc/${name}` })),
     network: parts.network,
     limits: limitsOf(host),
+    ...(resources === undefined ? {} : { resources }),
     rlimits: rlimitsOf(host),
     security: securityOf(host, parts.ceilings),
     sysctls: { ...(host.Sysctls ?? {}) },
     tmpfs: { ...(host.Tmpfs ?? {}) },
     shmSize: shmSizeOf(host),
+    ...(host.Annotations && { annotations: host.Annotations }),
+    ...(host.CgroupParent && { cgroupParent: host.CgroupParent }),
     runInit: host.Init === true,
     oomScoreAdj: host.OomScoreAdj ?? 0,
   };
@@ -59,16 +64,10 @@ function initProcess(record: ContainerRecord, { paths, rows, columns }: SpecPart
     stdinOnce: config.StdinOnce ?? false,
     rows,
     columns,
-    log: logTarget(host, paths.log),
+    log: logTarget(record, paths.log),
     exitPath: join(paths.runDir, 'exit.json'),
     privileged: host.Privileged ?? false,
   };
-}
-
-function logTarget(host: HostConfig, path: string): LogTarget | undefined {
-  const { Type: type = 'json-file', Config: options } = host.LogConfig ?? {};
-  if (type === 'none') return undefined;
-  return { path, maxSize: parseSize(options?.['max-size'] ?? '0'), maxFiles: Number(options?.['max-file'] ?? 1) };
 }
 
 function limitsOf(host: HostConfig): Limits {
@@ -103,7 +102,7 @@ function securityOf(host: HostConfig, ceilings: Ceilings): Security {
   return {
     privileged,
     capabilities: privileged ? ceilings.capabilities : resolveCapabilities(request).filter((name) => ceilings.capabilities.includes(name)),
-    noNewPrivileges: noNew !== undefined && noNew[1] !== 'false',
+    noNewPrivileges: noNew !== undefined && !/^(0|f|false)$/i.test(noNew[1] ?? ''),
     seccomp: seccompOf(host),
     maskedPaths: maskedPathsOf(host),
     readonlyPaths: readonlyPathsOf(host),
@@ -125,7 +124,9 @@ function securityOptions(host: HostConfig): string[][] {
 /** What Docker refuses at create, before anything is made. */
 export function checkHostConfig(host: HostConfig): void {
   for (const option of host.SecurityOpt ?? []) {
-    if (!/^(seccomp|apparmor|label|no-new-privileges|systempaths|writable-cgroups)([=:]|$)/.test(option))
+    if (!/^(seccomp|apparmor|label|no-new-privileges|writable-cgroups)([=:]|$)/.test(option))
+      throw invalid(`invalid --security-opt ${/[=:]/.test(option) ? '2' : '1'}: "${option}"`);
+    if (/^no-new-privileges[=:]/.test(option) && !/[=:](1|t|true|0|f|false)$/i.test(option))
       throw invalid(`invalid --security-opt 2: "${option}"`);
   }
   for (const limit of host.Ulimits ?? []) {
@@ -133,8 +134,7 @@ export function checkHostConfig(host: HostConfig): void {
     if (limit.Hard >= 0 && (limit.Soft > limit.Hard || limit.Soft < 0))
       throw invalid(`ulimit soft limit must be less than or equal to hard limit: ${String(limit.Soft)} > ${String(limit.Hard)}`);
   }
-  const { Type: type = 'json-file' } = host.LogConfig ?? {};
-  if (!['', 'json-file', 'none'].includes(type)) throw invalid(`logger: no log driver named '${type}' is registered`);
+  checkLogConfig(host);
 }
 
 /** What `inspect` tells is what applies: both ask here. */

@@ -1,5 +1,5 @@
 /** The containers: records in the database, held in memory too, found as Docker's clients name them. */
-import { conflict, invalid, notFound } from '../base/errors.ts';
+import { AbodeError, conflict, invalid, notFound } from '../base/errors.ts';
 import type { Database } from '../state/database.ts';
 import type { ContainerRecord, NetworkAttachment } from './record.ts';
 
@@ -77,6 +77,16 @@ export class ContainerTable {
     const [match] = matches;
     if (match === undefined) throw notFound(`No such container: ${reference}`);
     return match;
+  }
+
+  /** As `find`, for a reference that may be nobody's. */
+  look(reference: string): ContainerRecord | undefined {
+    try {
+      return this.find(reference);
+    } catch (error) {
+      if (error instanceof AbodeError && error.code === 'not-found') return undefined;
+      throw error;
+    }
   }
 
   #checkName(name: string): void {

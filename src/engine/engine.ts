@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { conflict, messageOf, notFound } from '../base/errors.ts';
+import { AbodeError, conflict, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
@@ -41,6 +41,8 @@ import type {
   WaitResult,
 } from './api.ts';
 import { composeRecord } from './compose-record.ts';
+import { checkOptions } from './create/check-options.ts';
+import { settleHost } from './create/settle-host.ts';
 import { ContainerFiles } from './container-files.ts';
 import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
@@ -51,16 +53,19 @@ import { countEvents, describeEngine } from './engine-metrics.ts';
 import { EventBus } from './event-bus.ts';
 import { EventHistory } from './event-history.ts';
 import { Execs } from './execs.ts';
-import { checkVmName, DEFAULT_RUNTIME, RUNTIME_NAMES } from './isolation.ts';
+import { HealthMonitors } from './health/monitors.ts';
+import { checkVmName, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
 import { keepsAddress, resolveLinks } from './links.ts';
 import { filterContainers } from './list-filter.ts';
 import { measureAll } from './measure.ts';
+import { logTarget } from './log-options.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
 import { checkPorts, portWarnings, publications } from './port-requests.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
+import { isRestarting, refuseRestarting } from './restart-policy.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
 import { StartMetrics } from './start-metrics.ts';
 import { Stats } from './stats.ts';
@@ -89,6 +94,7 @@ export class Engine implements ContainerEngine {
   readonly #shared: SharedVms;
   readonly #runs: RunControl;
   readonly #execs: Execs;
+  readonly #health: HealthMonitors;
   readonly #files: ContainerFiles;
   readonly #stats: Stats;
   readonly #sandboxes: Sandboxes;
@@ -137,9 +143,15 @@ export class Engine implements ContainerEngine {
       network,
       log,
       starts: this.#starts,
+      onRun: (id, event) => {
+        if (event === 'start') this.#health.begin(id);
+        else if (event === 'resume') this.#health.resume(id);
+        else this.#health.suspend(id);
+      },
       spec: (record, plan, size) => this.#spec(record, plan, size),
     });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
+    this.#health = new HealthMonitors({ ...parts, execs: this.#execs, log });
     this.#stats = new Stats({ containers: this.#containers, sandbox: (id) => this.#runs.sandbox(id) });
     this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
   }
@@ -190,6 +202,7 @@ export class Engine implements ContainerEngine {
   /** The daemon ends; containers and VMs go on. Without any, the bridge and its rules go too. */
   async close(): Promise<void> {
     this.#runs.close();
+    this.#health.close();
     const busy =
       this.#containers.all().some((record) => record.state.status === 'running') || this.listVms().some((vm) => vm.state === 'running');
     await this.#network.close(!busy);
@@ -197,17 +210,20 @@ export class Engine implements ContainerEngine {
   }
 
   async create(request: CreateRequest): Promise<{ id: string; warnings: string[] }> {
+    checkOptions(request.config, request.host);
     checkHostConfig(request.host);
     checkPorts(request.config, request.host);
+    const isolation = parseIsolation(request.host.Runtime);
+    const { host, warnings } = await settleHost(request.config, request.host, isolation, (reference) => this.#containers.look(reference));
     const image = this.#options.images.get(request.config.Image);
     const id = randomBytes(32).toString('hex');
     const name = request.name ?? randomName((candidate) => this.#containers.hasName(candidate));
     const links = resolveLinks(request.host.Links, (reference) => this.get(reference));
-    const record = { ...composeRecord(request, image, id, name, new Date().toISOString()), links };
+    const record = { ...composeRecord({ ...request, host }, image, id, name, new Date().toISOString()), links };
     this.#containers.insert(record);
     await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
     this.#events.emit('container', 'create', id, containerAttributes(record));
-    return { id, warnings: portWarnings(request.host) };
+    return { id, warnings: [...warnings, ...portWarnings(request.host)] };
   }
 
   get(reference: string): ContainerRecord {
@@ -275,8 +291,9 @@ export class Engine implements ContainerEngine {
 
   // eslint-disable-next-line typescript/require-await -- its second promise is the wait
   async wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }> {
-    const { id, state } = this.get(reference);
-    if (condition === 'not-running' && state.status !== 'running') {
+    const record = this.get(reference);
+    const { id, state } = record;
+    if (condition === 'not-running' && state.status !== 'running' && !isRestarting(record)) {
       return { result: Promise.resolve({ exitCode: state.exitCode ?? 0 }) };
     }
     return { result: this.#runs.waiters.wait(id, condition === 'removed' ? 'removed' : 'exit', signal) };
@@ -289,6 +306,7 @@ export class Engine implements ContainerEngine {
 
   async attach(reference: string, options: AttachOptions): Promise<Attachment> {
     const record = this.get(reference);
+    refuseRestarting(record);
     if (record.state.status === 'running' && record.state.paused)
       throw conflict(`Container ${record.id} is paused, unpause the container before attach`);
     const live = await this.#runs.attach(record.id, options);
@@ -439,11 +457,11 @@ export class Engine implements ContainerEngine {
   }
 
   #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {
-    const { Type: type, Config: settings } = record.host.LogConfig ?? {};
-    if (type === 'none') throw conflict('configured logging driver does not support reading');
+    const target = logTarget(record, containerPaths(this.#options.config, record.id).log);
+    if (target === undefined) throw new AbodeError('not-implemented', 'configured logging driver does not support reading');
     const running = record.state.status === 'running' ? this.#runs.sandbox(record.id) : undefined;
     const ended = running === undefined ? Promise.resolve() : running.exit(record.proc);
-    const source = { path: containerPaths(this.#options.config, record.id).log, maxFiles: Number(settings?.['max-file'] ?? 1), ended };
+    const source = { path: target.path, maxFiles: target.maxFiles, ended };
     return readLog(source, options);
   }
 

@@ -1,5 +1,6 @@
 /** Processes added to running containers. They live as long as their container's run; the daemon's restart forgets those that ended. */
 import { randomBytes } from 'node:crypto';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import { conflict, invalid, messageOf, notFound } from '../base/errors.ts';
 import type { ProcessSpec, Sandbox } from '../sandbox/sandbox.ts';
@@ -13,6 +14,7 @@ import { mergeEnvironment } from './compose-record.ts';
 import type { Numbers } from './numbers.ts';
 import { withOwnEnvironment } from './own-environment.ts';
 import type { ContainerRecord, ExecRecord } from './record.ts';
+import { refuseRestarting } from './restart-policy.ts';
 import type { RunControl } from './run-control.ts';
 
 export interface ExecsParts {
@@ -101,6 +103,12 @@ export class Execs {
     if (record.running) await this.#parts.runs.sandbox(record.containerId)?.resize(record.proc, rows, columns);
   }
 
+  /** Ends it by force. */
+  async kill(id: string): Promise<void> {
+    const record = this.get(id);
+    if (record.running) await this.#parts.runs.sandbox(record.containerId)?.signal(record.proc, constants.signals.SIGKILL, false);
+  }
+
   forget(container: string): void {
     for (const record of this.#records.values()) if (record.containerId === container) this.#records.delete(record.id);
   }
@@ -129,6 +137,7 @@ export class Execs {
   #running(container: string): Sandbox {
     const record = this.#parts.containers.byId(container);
     const sandbox = this.#parts.runs.sandbox(container);
+    refuseRestarting(record);
     if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`container ${container} is not running`);
     if (record.state.paused) throw conflict(`Container ${container} is paused, unpause the container before exec`);
     return sandbox;

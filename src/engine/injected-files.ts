@@ -1,7 +1,9 @@
 /** /etc/hosts, /etc/hostname and /etc/resolv.conf of a container, written before each start. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readFileIfThere } from '../base/files.ts';
 import { containerResolvConf } from '../network/host-network.ts';
+import { parseNetworkMode } from './create/modes.ts';
 import { linkHosts, type LinkedContainer } from './links.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -15,24 +17,34 @@ ff02::2\tip6-allrouters
 
 export async function writeInjectedFiles(record: ContainerRecord, rootDir: string, links: readonly LinkedContainer[] = []): Promise<void> {
   await mkdir(rootDir, { recursive: true, mode: 0o710 });
+  const onHost = parseNetworkMode(record.host.NetworkMode).kind === 'host';
   // Not synced: they are made anew before each start.
   await Promise.all([
-    writeFile(join(rootDir, 'hosts'), hosts(record, links)),
+    writeFile(join(rootDir, 'hosts'), onHost ? `${await ownFile('/etc/hosts')}${extraHosts(record).join('')}` : hosts(record, links)),
     writeFile(join(rootDir, 'hostname'), `${record.config.Hostname ?? ''}\n`),
-    writeFile(join(rootDir, 'resolv.conf'), resolvConf(record, await containerResolvConf())),
+    writeFile(join(rootDir, 'resolv.conf'), resolvConf(record, await (onHost ? ownFile('/etc/resolv.conf') : containerResolvConf()))),
   ]);
+}
+
+/** What the host has, as it is: on its network everything in it is reachable. */
+async function ownFile(path: string): Promise<string> {
+  const text = (await readFileIfThere(path)) ?? '';
+  return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
 export function hosts(record: ContainerRecord, links: readonly LinkedContainer[] = []): string {
   const { Hostname: hostname = '', Domainname: domain = '' } = record.config;
   const names = domain === '' ? hostname : `${hostname}.${domain} ${hostname}`;
-  const extra = (record.host.ExtraHosts ?? []).map((entry) => {
+  const own = record.network === undefined ? '' : `${record.network.address}\t${names}\n`;
+  return `${LOCAL_HOSTS}${extraHosts(record).join('')}${linkHosts(links)}${own}`;
+}
+
+function extraHosts(record: ContainerRecord): string[] {
+  return (record.host.ExtraHosts ?? []).map((entry) => {
     const at = entry.indexOf(':');
     const address = entry.slice(at + 1);
     return `${address === 'host-gateway' ? (record.network?.gateway ?? '127.0.0.1') : address}\t${entry.slice(0, at)}\n`;
   });
-  const own = record.network === undefined ? '' : `${record.network.address}\t${names}\n`;
-  return `${LOCAL_HOSTS}${extra.join('')}${linkHosts(links)}${own}`;
 }
 
 /** `--dns` and its neighbours replace the host's lines of their kind. */

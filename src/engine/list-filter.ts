@@ -2,6 +2,7 @@
 import { invalid } from '../base/errors.ts';
 import type { ContainerRecord } from './record.ts';
 import type { ListFilter } from './api.ts';
+import { isRestarting } from './restart-policy.ts';
 import { portFilter } from './port-filter.ts';
 
 const KNOWN = [
@@ -37,7 +38,7 @@ export function filterContainers(
     .map(([key, values]) => check(key, values, find, isImage));
   const matching = [...records]
     .reverse()
-    .filter((record) => all || record.state.status === 'running')
+    .filter((record) => all || record.state.status === 'running' || isRestarting(record))
     .filter((record) => checks.every((matches) => matches(record)));
   return query.limit !== undefined && query.limit > 0 ? matching.slice(0, query.limit) : matching;
 }
@@ -82,7 +83,10 @@ function check(
     case 'expose':
       return portFilter(key, values, ({ config }) => Object.keys(config.ExposedPorts ?? {}));
     case 'health':
-      return () => values.includes('none');
+      for (const value of values) {
+        if (!['none', 'starting', 'healthy', 'unhealthy'].includes(value)) throw invalid(`invalid filter 'health=${value}'`);
+      }
+      return (record) => values.includes(record.health?.status ?? 'none');
     case 'is-task':
       return () => values.some((value) => value === 'false' || value === '0');
     default:
@@ -111,5 +115,6 @@ function hasLabel(record: ContainerRecord, wanted: string): boolean {
 
 export function statusOf(record: ContainerRecord): string {
   if (record.removing) return 'removing';
+  if (isRestarting(record)) return 'restarting';
   return record.state.status === 'running' && record.state.paused ? 'paused' : record.state.status;
 }

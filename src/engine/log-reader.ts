@@ -156,8 +156,13 @@ async function* entries(file: LogFile, end: number, options: LogOptions): AsyncG
 /** The shim writes these lines; one that a full disk cut short is skipped. */
 function parse(line: string): LogEntry | undefined {
   try {
-    const { log, stream, time } = JSON.parse(line) as { log: string; stream: string; time: string };
-    return { data: Buffer.from(log), stream: stream === 'stderr' ? 'stderr' : 'stdout', time };
+    const { log, stream, attrs, time } = JSON.parse(line) as { log: string; stream: string; attrs?: LogEntry['attributes']; time: string };
+    return {
+      data: Buffer.from(log),
+      stream: stream === 'stderr' ? 'stderr' : 'stdout',
+      time,
+      ...(attrs === undefined ? {} : { attributes: attrs }),
+    };
   } catch {
     return undefined;
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decide, type Step } from './reconcile.ts';
-import { containerRecord, exited, running } from './record-fixture.ts';
+import { containerRecord, due, exited, running } from './record-fixture.ts';
 import type { ContainerRecord } from './record.ts';
 
 const always = { RestartPolicy: { Name: 'always' } };
@@ -18,6 +18,11 @@ test('what becomes of a container that is found at start-up', () => {
     ['ended, always', containerRecord({ state: exited(0), host: always }), 'restart'],
     ['stopped, always', containerRecord({ state: exited(0), host: always, stopRequested: true }), 'restart'],
     ['stopped, unless-stopped', containerRecord({ state: exited(0), host: unlessStopped, stopRequested: true }), 'nothing'],
+    [
+      'a restart was due',
+      containerRecord({ state: due(3), host: { RestartPolicy: { Name: 'on-failure', MaximumRetryCount: 1 } }, restartCount: 1 }),
+      'restart',
+    ],
     ['removal begun', containerRecord({ removing: true, state: exited(0), host: always }), 'complete-removal'],
     ['removal begun while it ran', containerRecord({ removing: true, state: running() }), 'complete-removal'],
     ['ended, its removal not begun', containerRecord({ state: exited(0), host: { AutoRemove: true } }), 'complete-removal'],

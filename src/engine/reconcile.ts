@@ -14,7 +14,7 @@ import { endShim } from '../sandbox/shim.ts';
 import { runName, type ContainerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
 import type { ContainerRecord } from './record.ts';
-import { restartsWithDaemon } from './restart-policy.ts';
+import { isRestarting, restartsWithDaemon } from './restart-policy.ts';
 import type { RunControl } from './run-control.ts';
 
 export interface ReconcileParts {
@@ -35,7 +35,7 @@ export function decide(record: ContainerRecord): Step {
   if (record.removing) return 'complete-removal';
   if (record.state.status === 'running') return 'adopt';
   if (record.state.status === 'exited' && record.host.AutoRemove === true) return 'complete-removal';
-  if (record.state.status === 'exited' && restartsWithDaemon(record)) return 'restart';
+  if (record.state.status === 'exited' && (isRestarting(record) || restartsWithDaemon(record))) return 'restart';
   return 'nothing';
 }
 
@@ -65,7 +65,7 @@ async function carryOut(step: Step, record: ContainerRecord, parts: ReconcilePar
       return;
     case 'restart':
       // In the background: a container that takes long to start must not hold up the daemon.
-      parts.runs.start(record.id).catch((error: unknown) => {
+      parts.runs.startAnew(record.id).catch((error: unknown) => {
         parts.log.warn({ container: record.id, error: messageOf(error) }, 'restart with the daemon');
       });
       return;

@@ -37,3 +37,9 @@ export function exited(exitCode = 0): ContainerState {
     error: '',
   };
 }
+
+/** Ended, and to be started again by its policy. */
+export function due(exitCode = 0): ContainerState {
+  const state = exited(exitCode);
+  return state.status === 'exited' ? { ...state, restarting: true } : state;
+}

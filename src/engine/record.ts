@@ -1,4 +1,7 @@
 /** What the engine knows of a container, as it is kept in the database. */
+import type { HealthState } from './health/health-state.ts';
+import type { PlacementConfig, PlacementHostConfig } from './placement-config.ts';
+import type { ResourceConfig } from './resource-config.ts';
 import type { PublishedPort } from '../network/ports/published-port.ts';
 
 /** Where a container runs, as `--runtime` chose it. */
@@ -8,7 +11,7 @@ export type Isolation =
   | { readonly kind: 'hybrid'; readonly vm: string }; // in the shared VM of this name
 
 /** Docker's `Config`, only the fields that Abode honours. */
-export interface ContainerConfig {
+export interface ContainerConfig extends PlacementConfig {
   readonly Hostname?: string;
   readonly Domainname?: string;
   readonly User?: string;
@@ -42,7 +45,7 @@ export interface Ulimit {
 }
 
 /** Docker's `HostConfig`, only the fields that Abode honours. */
-export interface HostConfig {
+export interface HostConfig extends ResourceConfig, PlacementHostConfig {
   readonly Runtime?: string;
   readonly NetworkMode?: string;
   /** By container port: `80/tcp`. */
@@ -91,6 +94,8 @@ export type ContainerState =
       readonly exitCode: number;
       readonly oomKilled: boolean;
       readonly error: string;
+      /** Its policy starts it again soon. Docker's clients take it for running. */
+      readonly restarting?: true;
     };
 
 /** The container's place on a network. */
@@ -125,6 +130,8 @@ export interface ContainerRecord {
   readonly command: readonly string[];
   readonly state: ContainerState;
   readonly network?: NetworkAttachment;
+  /** Where something checks it. */
+  readonly health?: HealthState;
   readonly links?: readonly ContainerLink[];
   /** What its links gave its processes at its start. */
   readonly linkEnvironment?: readonly string[];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { containerRecord, exited } from './record-fixture.ts';
+import { containerRecord, due, exited, running } from './record-fixture.ts';
 import type { ContainerRecord } from './record.ts';
-import { decideRestart, restartsWithDaemon } from './restart-policy.ts';
+import { decideRestart, isRestarting, refuseRestarting, restartsWithDaemon } from './restart-policy.ts';
 
 function record(
   name: string | undefined,
@@ -72,4 +72,17 @@ test('which containers come back with the daemon', () => {
       restarts,
       `${JSON.stringify(container.host)} ${JSON.stringify(container.state)} stopped ${String(container.stopRequested)}`,
     );
+});
+
+test('between two runs a container is restarting, and what needs a process is refused', () => {
+  const waiting = containerRecord({ state: due(3) });
+  assert.equal(isRestarting(waiting), true);
+  assert.equal(isRestarting(containerRecord({ state: exited(3) })), false);
+  assert.equal(isRestarting(containerRecord({ state: running() })), false);
+  assert.throws(
+    () => {
+      refuseRestarting(waiting);
+    },
+    { code: 'conflict', message: `Container ${waiting.id} is restarting, wait until the container is running` },
+  );
 });

@@ -1,4 +1,5 @@
 /** Whether and when a container that ended is started again, as Docker's `--restart` has it. */
+import { conflict } from '../base/errors.ts';
 import type { ContainerRecord } from './record.ts';
 
 const FIRST_DELAY_MS = 100;
@@ -40,4 +41,14 @@ export function restartsWithDaemon(record: ContainerRecord): boolean {
     default:
       return false;
   }
+}
+
+/** Between an exit and the restart that its policy has decided on. */
+export function isRestarting({ state }: ContainerRecord): boolean {
+  return state.status === 'exited' && state.restarting === true;
+}
+
+/** Docker's refusal of what needs a process. */
+export function refuseRestarting(record: ContainerRecord): void {
+  if (isRestarting(record)) throw conflict(`Container ${record.id} is restarting, wait until the container is running`);
 }

@@ -8,7 +8,7 @@ import { rm } from 'node:fs/promises';
 import { AbodeError, conflict, messageOf } from '../base/errors.ts';
 import { Exclusive } from '../base/exclusive.ts';
 import type { Log } from '../base/log.ts';
-import type { Network } from '../network/network.ts';
+import type { Lease, Network } from '../network/network.ts';
 import type { Held } from '../network/ports/ports.ts';
 import type { FileAccess } from '../sandbox/file-access.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, Sandbox } from '../sandbox/sandbox.ts';
@@ -27,7 +27,8 @@ import { keepsAddress, linkedContainers, type LinkedContainer, linkEnvironment }
 import type { Numbers } from './numbers.ts';
 import { portRequests } from './port-requests.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
-import { decideRestart } from './restart-policy.ts';
+import { decideRestart, isRestarting, refuseRestarting } from './restart-policy.ts';
+import { shareWith, usesBridge } from './share-with.ts';
 import { signalNumber } from './signals.ts';
 import type { StartMetrics } from './start-metrics.ts';
 import { Waiters } from './waiters.ts';
@@ -41,6 +42,8 @@ export interface RunControlParts {
   readonly log: Log;
   readonly starts: StartMetrics;
   readonly paths: (id: string) => ContainerPaths;
+  /** Told when a container begins to run, goes on, and when it ends or is paused. */
+  readonly onRun: (id: string, event: 'start' | 'resume' | 'suspend') => void;
   /** The spec of a container as it is now; `size` is the terminal that the last client told. */
   readonly spec: (record: ContainerRecord, network: NetworkPlan | undefined, size: TerminalSize) => ContainerSpec;
 }
@@ -104,11 +107,21 @@ export class RunControl {
   }
 
   start(id: string): Promise<void> {
+    if (isRestarting(this.#parts.containers.byId(id))) throw new AbodeError('not-modified', `Container ${id} is already running`);
+    return this.startAnew(id);
+  }
+
+  /** Not by its policy: its restarts are counted anew. */
+  startAnew(id: string): Promise<void> {
     this.#cancelRestart(id);
-    return this.#exclusive.run(id, () => this.#start(id));
+    return this.#exclusive.run(id, () => this.#start(id, { counted: false }));
   }
 
   async stop(id: string, options: { signal?: string; timeout?: number }): Promise<void> {
+    if (await this.#giveUpRestart(id)) {
+      this.#emit(id, 'stop');
+      return;
+    }
     this.#cancelRestart(id);
     await this.#exclusive.run(id, async () => {
       const record = this.#parts.containers.byId(id);
@@ -125,12 +138,14 @@ export class RunControl {
       if (record.state.status === 'running') await this.#stop(record, options);
     });
     await this.#settled(id);
-    await this.#exclusive.run(id, () => this.#start(id));
+    await this.#exclusive.run(id, () => this.#start(id, { counted: false }));
     this.#emit(id, 'restart');
   }
 
   async kill(id: string, signal: string, reference: string = id): Promise<void> {
     const number = signalNumber(signal);
+    // There is nothing to send it to, and there will not be.
+    if (await this.#giveUpRestart(id)) return;
     const record = this.#parts.containers.byId(id);
     const sandbox = this.sandbox(id);
     if (record.state.status !== 'running' || sandbox === undefined)
@@ -148,6 +163,7 @@ export class RunControl {
     return this.#exclusive.run(id, async () => {
       const record = this.#parts.containers.byId(id);
       const sandbox = this.sandbox(id);
+      refuseRestarting(record);
       if (record.state.status !== 'running' || sandbox === undefined) throw conflict(`container ${id} is not running`);
       if (record.state.paused === paused) throw conflict(paused ? `Container ${id} is already paused` : `Container ${id} is not paused`);
       await this.#setPaused(record, sandbox, paused);
@@ -157,6 +173,7 @@ export class RunControl {
 
   /** Stops it if it runs (with force), and removes everything of it. A start or exit under way is waited for first. */
   async remove(id: string, force: boolean): Promise<void> {
+    if (!force && isRestarting(this.#parts.containers.byId(id))) throw removalRefused(this.#parts.containers.byId(id));
     this.#cancelRestart(id);
     for (;;) {
       const removed = await this.#exclusive.run(id, async () => {
@@ -205,6 +222,7 @@ export class RunControl {
   /** Takes a container's sandbox over from a former daemon. */
   adopt(record: ContainerRecord, sandbox: Sandbox): void {
     this.#watch(record, sandbox);
+    if (record.state.status === 'running' && !record.state.paused) this.#parts.onRun(record.id, 'resume');
   }
 
   /** A container that the former daemon left running and whose sandbox is gone. */
@@ -218,10 +236,11 @@ export class RunControl {
     for (const id of this.#delays.keys()) this.#cancelRestart(id);
   }
 
-  async #start(id: string): Promise<void> {
+  /** `counted`: by its policy, which counts its restarts. */
+  async #start(id: string, { counted }: { counted: boolean }): Promise<void> {
     const { containers, starts } = this.#parts;
     const before = this.#startable(containers.byId(id));
-    await starts.measure(before.isolation, () => this.#startNow(id, before));
+    await starts.measure(before.isolation, () => this.#startNow(id, before, counted));
   }
 
   #startable(record: ContainerRecord): ContainerRecord {
@@ -231,9 +250,9 @@ export class RunControl {
     throw new AbodeError('not-modified', `Container ${record.id} is already running`);
   }
 
-  async #startNow(id: string, before: ContainerRecord): Promise<void> {
-    const { containers, network, numbers, paths, sandboxes } = this.#parts;
-    const lease = before.host.NetworkMode === 'none' ? undefined : network.lease(id);
+  async #startNow(id: string, before: ContainerRecord, counted: boolean): Promise<void> {
+    const { containers, numbers, paths, sandboxes } = this.#parts;
+    const lease = await this.#lease(before);
     const { network: _former, ...rest } = before;
     const record: ContainerRecord = {
       ...rest,
@@ -247,7 +266,8 @@ export class RunControl {
       const links = lease === undefined ? [] : this.#linked(record);
       const told = links.flatMap((link) => linkEnvironment(record, link));
       const plan = lease === undefined ? undefined : this.#networkPlan(record);
-      const spec = this.#parts.spec({ ...record, linkEnvironment: told }, plan, this.#sizes.get(id) ?? { rows: 0, columns: 0 });
+      const own = this.#parts.spec({ ...record, linkEnvironment: told }, plan, this.#sizes.get(id) ?? initialSize(record));
+      const spec = shareWith(record, own, (reference) => containers.find(reference), paths);
       // VMs start within the preparation.
       if (record.isolation.kind !== 'container')
         this.#starting.set(
@@ -264,6 +284,7 @@ export class RunControl {
       containers.update(id, {
         proc: record.proc,
         stopRequested: false,
+        ...(counted ? {} : { restartCount: 0 }),
         state,
         linkEnvironment: told,
         ...(record.network === undefined ? {} : { network: { ...record.network, ports: published?.ports ?? [] } }),
@@ -275,7 +296,18 @@ export class RunControl {
       this.#starting.delete(id);
     }
     this.#watch(containers.byId(id), sandbox);
+    this.#parts.onRun(id, 'start');
     this.#emit(id, 'start');
+  }
+
+  /** Undefined where the container has no address of its own. */
+  async #lease(record: ContainerRecord): Promise<Lease | undefined> {
+    try {
+      return usesBridge(record) ? this.#parts.network.lease(record.id) : undefined;
+    } catch (error) {
+      await this.#failed(record.id, error, undefined);
+      throw error;
+    }
   }
 
   async #publish(record: ContainerRecord, address: string): Promise<Held> {
@@ -354,8 +386,9 @@ export class RunControl {
       log.error({ container: id, error: messageOf(failure) }, 'clean-up after a failed start');
     }
     await this.#leaveNetwork(id);
-    const exitCode = error instanceof StartError ? error.exitCode : 128;
-    containers.update(id, { network: undefined, state: { status: 'created', exitCode, error: messageOf(error) } });
+    const state = failedState(record.state, error);
+    const { exitCode } = state;
+    containers.update(id, { network: undefined, state });
     this.#emit(id, 'die', { exitCode: String(exitCode) });
     this.waiters.exited(id, { exitCode, error: messageOf(error) });
     if (record.host.AutoRemove === true) await this.#remove(id);
@@ -397,8 +430,10 @@ export class RunControl {
       exitCode: exit.exitCode,
       oomKilled: exit.oomKilled,
       error: exit.reason,
+      ...(restart ? { restarting: true } : {}),
     };
     containers.update(id, { network: undefined, state });
+    this.#parts.onRun(id, 'suspend');
     if (exit.oomKilled) this.#emit(id, 'oom');
     this.#emit(id, 'die', {
       exitCode: String(exit.exitCode),
@@ -428,9 +463,13 @@ export class RunControl {
     const timer = setTimeout(() => {
       const { containers, log } = this.#parts;
       if (!containers.has(id)) return;
-      containers.update(id, { restartCount: containers.byId(id).restartCount + 1 });
       this.#exclusive
-        .run(id, () => this.#start(id))
+        .run(id, async () => {
+          // Given up meanwhile.
+          if (!containers.has(id) || !isRestarting(containers.byId(id))) return;
+          containers.update(id, { restartCount: containers.byId(id).restartCount + 1 });
+          await this.#start(id, { counted: true });
+        })
         .catch((error: unknown) => {
           log.warn({ container: id, error: messageOf(error) }, 'restart by policy');
         });
@@ -441,6 +480,19 @@ export class RunControl {
   #cancelRestart(id: string): void {
     clearTimeout(this.#delays.get(id)?.timer);
     this.#delays.delete(id);
+  }
+
+  /** A container between two runs stays as it is. False: it is not, or not any more. */
+  async #giveUpRestart(id: string): Promise<boolean> {
+    if (!isRestarting(this.#parts.containers.byId(id))) return false;
+    return this.#exclusive.run(id, async () => {
+      const { state } = this.#parts.containers.byId(id);
+      if (state.status !== 'exited' || state.restarting === undefined) return false;
+      this.#cancelRestart(id);
+      const { restarting: _due, ...ended } = state;
+      this.#parts.containers.update(id, { stopRequested: true, state: ended });
+      return true;
+    });
   }
 
   /** Asks to end, waits, kills; the exit is handled by its own turn afterwards. */
@@ -471,6 +523,7 @@ export class RunControl {
     if (record.state.status !== 'running') return;
     await sandbox.pause(paused);
     this.#parts.containers.update(record.id, { state: { ...record.state, paused } });
+    this.#parts.onRun(record.id, paused ? 'suspend' : 'resume');
   }
 
   async #settled(id: string): Promise<void> {
@@ -503,6 +556,25 @@ export class RunControl {
   }
 }
 
+/** As the request told it; a client on a terminal tells it again soon. */
+function initialSize({ host }: ContainerRecord): TerminalSize {
+  const [rows = 0, columns = 0] = host.ConsoleSize ?? [];
+  return { rows, columns };
+}
+
+/** A container that ran before has ended all the same; one that never did is still new. */
+function failedState(
+  before: ContainerState,
+  error: unknown,
+): Exclude<ContainerState, { status: 'running' }> & { exitCode: number; error: string } {
+  const exited = before.status === 'exited' ? before : undefined;
+  const exitCode = error instanceof StartError ? error.exitCode : (exited?.exitCode ?? 0) || 128;
+  const message = messageOf(error);
+  if (exited === undefined) return { status: 'created', exitCode, error: message };
+  const { restarting: _due, ...ended } = exited;
+  return { ...ended, exitCode, error: message };
+}
+
 function endingOnce(access: FileAccess, end: (value: undefined) => void): FileAccess {
   return {
     root: (mounts) => access.root(mounts),
@@ -519,11 +591,12 @@ function endingOnce(access: FileAccess, end: (value: undefined) => void): FileAc
 }
 
 function removalRefused(record: ContainerRecord): AbodeError {
+  const status = isRestarting(record) ? 'restarting' : 'running';
   const paused = record.state.status === 'running' && record.state.paused;
   return conflict(
     paused
       ? `cannot remove container "/${record.name}": container is paused and must be unpaused first`
-      : `cannot remove container "/${record.name}": container is running: stop the container before removing or force remove`,
+      : `cannot remove container "/${record.name}": container is ${status}: stop the container before removing or force remove`,
   );
 }
 

@@ -11,5 +11,6 @@ export function stdioFields(process: ProcessSpec): FieldsBuilder {
     .add(Tag.EXIT_PATH, process.exitPath)
     .add(Tag.LOG_PATH, process.log?.path)
     .add(Tag.LOG_MAX_SIZE, process.log?.maxSize)
-    .add(Tag.LOG_MAX_FILES, process.log?.maxFiles);
+    .add(Tag.LOG_MAX_FILES, process.log?.maxFiles)
+    .add(Tag.LOG_ATTRIBUTES, process.log?.attributes);
 }

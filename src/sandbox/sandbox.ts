@@ -14,6 +14,8 @@
  *   await sandbox.release();
  */
 import type { Attachment } from './attachment.ts';
+import type { Resources } from './resources.ts';
+import type { Sharing } from './sharing.ts';
 import type { FileAccess } from './file-access.ts';
 import type { Kernel, MachineProcesses } from './kernel.ts';
 
@@ -63,6 +65,8 @@ export interface LogTarget {
   readonly path: string;
   readonly maxSize: number; // bytes, 0: no rotation
   readonly maxFiles: number;
+  /** JSON of an object that goes into every line. */
+  readonly attributes?: string;
 }
 
 /** What every process of a container has. */
@@ -101,6 +105,14 @@ export interface ContainerSpec {
   readonly files: readonly InjectedFile[];
   readonly network: NetworkPlan | undefined; // undefined: only a loopback
   readonly limits: Limits;
+  /** Undefined: none of them. */
+  readonly resources?: Resources;
+  /** Undefined: everything is its own. */
+  readonly sharing?: Sharing;
+  /** For the OCI runtime. */
+  readonly annotations?: Readonly<Record<string, string>>;
+  /** A cgroup of the host that the container's own is made in; undefined: Abode's. */
+  readonly cgroupParent?: string;
   readonly rlimits: readonly Rlimit[];
   readonly security: Security;
   readonly sysctls: Readonly<Record<string, string>>;

@@ -2,8 +2,9 @@
  * What of Docker's container configuration is read. Unknown fields are tolerated; null is a missing field, as in Go.
  * The tables have a schema for each field of the engine's record, or they do not compile.
  */
-import Type, { type TProperties, type TSchema } from 'typebox';
+import Type, { type TSchema } from 'typebox';
 import type { ContainerConfig, HostConfig } from '../../engine/record.ts';
+import { fields, PLACEMENT_CONFIG, PLACEMENT_HOST, RESOURCES, whole } from './create-schema-parts.ts';
 
 type Nullable<T> = { readonly [K in keyof T]?: T[K] | null };
 
@@ -20,7 +21,6 @@ export type CreateBody = Nullable<Omit<ContainerConfig, 'Cmd' | 'Entrypoint'>> &
 } & UnreadFields;
 
 const text = Type.String();
-const whole = Type.Integer();
 const truth = Type.Boolean();
 const texts = Type.Array(Type.String());
 const pairs = Type.Record(Type.String(), Type.String());
@@ -47,6 +47,7 @@ const CONFIG: Record<keyof ContainerConfig, TSchema> = {
   MacAddress: text,
   StopSignal: text,
   StopTimeout: whole,
+  ...PLACEMENT_CONFIG,
 };
 
 const HOST: Record<keyof HostConfig, TSchema> = {
@@ -84,6 +85,8 @@ const HOST: Record<keyof HostConfig, TSchema> = {
   RestartPolicy: fields({ Name: text, MaximumRetryCount: whole }),
   MaskedPaths: texts,
   ReadonlyPaths: texts,
+  ...RESOURCES,
+  ...PLACEMENT_HOST,
 };
 
 export const CONFIG_FIELDS: ReadonlyArray<keyof ContainerConfig> = Object.keys(CONFIG) as Array<keyof ContainerConfig>;
@@ -96,9 +99,3 @@ export const createSchema: TSchema = fields({
     EndpointsConfig: Type.Record(Type.String(), Type.Union([Type.Record(Type.String(), Type.Unknown()), Type.Null()])),
   }),
 });
-
-function fields(properties: TProperties): TSchema {
-  return Type.Object(
-    Object.fromEntries(Object.entries(properties).map(([name, schema]) => [name, Type.Optional(Type.Union([schema, Type.Null()]))])),
-  );
-}

@@ -1,6 +1,6 @@
 /**
- * Fields that Docker honours and Abode does not yet. Where leaving one out would give a container that does something else
- * than was asked for, the request is refused; where it only tunes, the answer has a warning, as Docker's has.
+ * Fields that Docker honours and Abode does not yet: leaving one out would give a container that does something else than was asked
+ * for, so the request is refused.
  */
 import type { AbodeError } from '../../base/errors.ts';
 import { notAvailable } from '../unsupported.ts';
@@ -10,55 +10,23 @@ const REFUSED_HOST: Readonly<Record<string, string>> = {
   Binds: 'mounting host directories and volumes (HostConfig.Binds)',
   Mounts: 'mounting host directories and volumes (HostConfig.Mounts)',
   VolumesFrom: 'sharing volumes (HostConfig.VolumesFrom)',
-  Devices: 'passing devices (HostConfig.Devices)',
-  DeviceRequests: 'passing devices (HostConfig.DeviceRequests)',
-  DeviceCgroupRules: 'device rules (HostConfig.DeviceCgroupRules)',
-  PidMode: 'sharing a PID namespace (HostConfig.PidMode)',
-  UTSMode: 'sharing a UTS namespace (HostConfig.UTSMode)',
-  CgroupParent: 'a cgroup parent (HostConfig.CgroupParent)',
-  StorageOpt: 'storage options (HostConfig.StorageOpt)',
 };
 const REFUSED_CONFIG: Readonly<Record<string, string>> = {
   Volumes: 'volumes (Config.Volumes)',
-  NetworkDisabled: 'Config.NetworkDisabled (use HostConfig.NetworkMode "none")',
 };
 const REFUSED_ENDPOINT: Readonly<Record<string, string>> = {
   IPAMConfig: 'choosing an address (EndpointsConfig.IPAMConfig)',
   Links: 'linking containers (EndpointsConfig.Links)',
 };
-const DISCARDED_HOST: readonly string[] = [
-  'BlkioWeight',
-  'BlkioWeightDevice',
-  'BlkioDeviceReadBps',
-  'BlkioDeviceWriteBps',
-  'BlkioDeviceReadIOps',
-  'BlkioDeviceWriteIOps',
-  'CpuRealtimePeriod',
-  'CpuRealtimeRuntime',
-  'CpusetMems',
-  'KernelMemory',
-  'KernelMemoryTCP',
-  'MemoryReservation',
-  'MemorySwappiness',
-  'OomKillDisable',
-];
-const PRIVATE_IPC = ['private', 'shareable'];
+
+export const UNREAD_HOST: readonly string[] = Object.keys(REFUSED_HOST);
+export const UNREAD_CONFIG: readonly string[] = Object.keys(REFUSED_CONFIG);
 
 export function refuseUnread(body: CreateBody): void {
   refuse(body, REFUSED_CONFIG);
   const host: UnreadFields = body.HostConfig ?? {};
   refuse(host, REFUSED_HOST);
-  if (given(host['IpcMode']) && !PRIVATE_IPC.includes(String(host['IpcMode'])))
-    throw missing('sharing an IPC namespace (HostConfig.IpcMode)');
-  if (host['UsernsMode'] !== 'host' && given(host['UsernsMode'])) throw missing('user namespaces (HostConfig.UsernsMode)');
-  const test = body['Healthcheck'] instanceof Object && 'Test' in body['Healthcheck'] ? body['Healthcheck'].Test : undefined;
-  if (Array.isArray(test) && test.length > 0 && test[0] !== 'NONE') throw missing('health checks (Config.Healthcheck)');
   for (const endpoint of Object.values(body.NetworkingConfig?.EndpointsConfig ?? {})) refuse(endpoint ?? {}, REFUSED_ENDPOINT);
-}
-
-export function warnUnread(body: CreateBody): string[] {
-  const host: UnreadFields = body.HostConfig ?? {};
-  return DISCARDED_HOST.filter((field) => given(host[field])).map((field) => `${field} is not available in this version. It is discarded.`);
 }
 
 function refuse(fields: UnreadFields, refused: Readonly<Record<string, string>>): void {

@@ -9,7 +9,7 @@ import { omitUndefined } from '../omit-undefined.ts';
 import { first, Parameter } from '../query.ts';
 import { checkCreate, checkName } from './create-checks.ts';
 import { CONFIG_FIELDS, type CreateBody, createSchema, HOST_FIELDS } from './create-schema.ts';
-import { refuseUnread, warnUnread } from './create-unread.ts';
+import { refuseUnread } from './create-unread.ts';
 
 export function routeCreate(api: Api, { engine }: ApiContext): void {
   const schema = {
@@ -26,7 +26,7 @@ export function routeCreate(api: Api, { engine }: ApiContext): void {
     refuseUnread(body);
     const { id, warnings } = await engine.create(create);
     reply.code(201);
-    return { Id: id, Warnings: [...warnings, ...warnUnread(body)] };
+    return { Id: id, Warnings: warnings };
   });
 }
 

@@ -44,7 +44,8 @@ export function routeLogs(api: Api, { engine, streams, log }: ApiContext): void 
     );
     sendHead(reply, streamType(tty, apiMinor(request.raw)));
     const timestamps = flag(query.timestamps);
-    sendEntries(entries, { tty, timestamps }).then(
+    const details = flag(query.details);
+    sendEntries(entries, { tty, timestamps, details }).then(
       () => reply.raw.end(),
       (error: unknown) => {
         if (!signal.aborted) log.error({ err: error }, 'logs broke off');
@@ -52,10 +53,14 @@ export function routeLogs(api: Api, { engine, streams, log }: ApiContext): void 
       },
     );
 
-    async function sendEntries(from: AsyncIterable<LogEntry>, form: { tty: boolean; timestamps: boolean }): Promise<void> {
+    async function sendEntries(
+      from: AsyncIterable<LogEntry>,
+      form: { tty: boolean; timestamps: boolean; details: boolean },
+    ): Promise<void> {
       for await (const entry of from) {
         if (signal.aborted) return;
-        const data = form.timestamps ? Buffer.concat([Buffer.from(`${entry.time} `), entry.data]) : entry.data;
+        const head = `${form.timestamps ? `${entry.time} ` : ''}${form.details ? `${describeAttributes(entry.attributes ?? {})} ` : ''}`;
+        const data = head === '' ? entry.data : Buffer.concat([Buffer.from(head), entry.data]);
         await writeTo(reply.raw, ...frameChunk({ stream: entry.stream, data }, form.tty));
       }
     }
@@ -65,4 +70,12 @@ export function routeLogs(api: Api, { engine, streams, log }: ApiContext): void 
 /** Docker takes all that is no number for "all". */
 function readTail(text: string | undefined): number | undefined {
   return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** `a=1,b=2`, each escaped as in the query of a URL. */
+function describeAttributes(attributes: Readonly<Record<string, string>>): string {
+  return Object.keys(attributes)
+    .toSorted((one, other) => (one < other ? -1 : 1))
+    .map((name) => new URLSearchParams({ [name]: attributes[name] ?? '' }).toString())
+    .join(',');
 }

@@ -7,6 +7,7 @@ export const NEVER = '0001-01-01T00:00:00Z';
 
 export function statusOf({ state, removing }: ContainerRecord): string {
   if (removing) return 'removing';
+  if (state.status === 'exited' && state.restarting === true) return 'restarting';
   return state.status === 'running' && state.paused ? 'paused' : state.status;
 }
 
@@ -17,10 +18,15 @@ export function describeStatus(record: ContainerRecord, now: number): string {
     case 'created':
       return 'Created';
     case 'running':
-      return `Up ${since(state.startedAt, now)}${state.paused ? ' (Paused)' : ''}`;
+      return `Up ${since(state.startedAt, now)}${state.paused ? ' (Paused)' : healthOf(record)}`;
     case 'exited':
-      return `Exited (${String(state.exitCode)}) ${since(state.finishedAt, now)} ago`;
+      return `${state.restarting === true ? 'Restarting' : 'Exited'} (${String(state.exitCode)}) ${since(state.finishedAt, now)} ago`;
   }
+}
+
+function healthOf({ health }: ContainerRecord): string {
+  if (health === undefined) return '';
+  return ` (${health.status === 'starting' ? 'health: starting' : health.status})`;
 }
 
 function since(time: string, now: number): string {
@@ -34,9 +40,10 @@ export function describeState(record: ContainerRecord): object {
   const created = state.status === 'created' ? state : undefined;
   return {
     Status: statusOf(record),
-    Running: running !== undefined,
+    // As Docker has it: what restarts counts as running.
+    Running: running !== undefined || exited?.restarting === true,
     Paused: running?.paused ?? false,
-    Restarting: false,
+    Restarting: exited?.restarting === true,
     OOMKilled: exited?.oomKilled ?? false,
     Dead: false,
     Pid: running?.pid ?? 0,
@@ -44,5 +51,11 @@ export function describeState(record: ContainerRecord): object {
     Error: exited?.error ?? created?.error ?? '',
     StartedAt: running?.startedAt ?? exited?.startedAt ?? NEVER,
     FinishedAt: exited?.finishedAt ?? NEVER,
+    ...(record.health === undefined ? {} : { Health: describeHealth(record.health) }),
   };
+}
+
+function describeHealth({ status, failingStreak, log }: NonNullable<ContainerRecord['health']>): object {
+  const results = log.map(({ start, end, exitCode, output }) => ({ Start: start, End: end, ExitCode: exitCode, Output: output }));
+  return { Status: status, FailingStreak: failingStreak, Log: results };
 }

@@ -7,6 +7,7 @@ import { FrameType } from '../../agent-client/frame.ts';
 import type { Attachment } from '../attachment.ts';
 import type { Ceilings } from '../ceilings.ts';
 import { cgroupDirectories, cgroupMemory, cgroupVersion, freezeCgroup, killCgroup, removeCgroup } from '../cgroup.ts';
+import { findHostParts } from '../oci/resources.ts';
 import type { FileAccess } from '../file-access.ts';
 import type { Kernel } from '../kernel.ts';
 import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/spec.ts';
@@ -16,6 +17,8 @@ import { privateMemory } from '../process-memory.ts';
 import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
 import { classifyRuntimeError } from '../start-error.ts';
+import { cgroupName, recordCgroup, recordedCgroup } from '../cgroup-name.ts';
+import { mountShm, shmSource, unmountShm } from './shared-memory.ts';
 import { runningFiles } from './host-file-access.ts';
 import { hostKernel } from './host-kernel.ts';
 
@@ -48,6 +51,9 @@ export class HostSandbox implements Sandbox {
   }
 
   static async prepare(options: HostOptions, runtime: string, spec: ContainerSpec): Promise<HostSandbox> {
+    // Before the shim, so that it is in the shim's view of the mounts, and in those of who joins.
+    if (spec.sharing?.shm?.kind === 'shareable') await mountShm(spec.runDir, spec.shmSize);
+    if (spec.cgroupParent !== undefined) await recordCgroup(spec);
     const [shim] = await Promise.all([
       Shim.spawn(options.agentPath, spec.runDir),
       mkdir(join(spec.rootDir, 'upper'), { recursive: true, mode: 0o755 }),
@@ -135,11 +141,13 @@ export class HostSandbox implements Sandbox {
     const spec = this.#spec;
     const orderly = await this.#releaseInit();
     this.#shim.disconnect();
-    if (!orderly) {
+    // Where its PID namespace is not its own the end of its init ends nobody else.
+    if (!orderly || spec.sharing?.pid !== undefined) {
       await HostSandbox.sweep(this.#options, spec);
       return;
     }
-    await removeCgroup(cgroupName(spec.id));
+    await removeCgroup(this.#cgroup);
+    await unmountShm(spec.runDir);
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
@@ -161,15 +169,16 @@ export class HostSandbox implements Sandbox {
 
   /** Removes what a container left whose shim is not there to help: its processes may live on. */
   static async sweep(options: HostOptions, spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
-    const name = cgroupName(spec.id);
+    const name = await recordedCgroup(spec);
     await killCgroup(name);
     await removeCgroup(name);
     await forgetInRuntimes(options.runtimeRoot, spec.id);
+    await unmountShm(spec.runDir);
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
   get #cgroup(): string {
-    return cgroupName(this.#spec.id);
+    return cgroupName(this.#spec);
   }
 
   #runtimeArguments(verb: string, args: readonly string[]): string[] {
@@ -198,11 +207,12 @@ export class HostSandbox implements Sandbox {
       .add(Tag.FSTYPE, 'overlay')
       .add(Tag.FLAGS, 0)
       .add(Tag.DATA, overlay);
-    const [, user, , version] = await Promise.all([
+    const [, user, , version, host] = await Promise.all([
       this.#shim.request(FrameType.MOUNT, mount),
       this.#resolveUser(spec.init),
       this.#setUpNetwork(netns),
       cgroupVersion(),
+      findHostParts(spec),
       ...(this.#runtime === 'runsc' ? [this.#hideNetworkDefaults()] : []),
     ]);
     const process = composeProcess(spec, spec.init, user, this.#options.ceilings.rlimits, this.#options.ceilings.capabilities);
@@ -212,6 +222,8 @@ export class HostSandbox implements Sandbox {
       netns,
       cgroupsPath: `/${this.#cgroup}`,
       cgroupVersion: version,
+      host,
+      shm: shmSource(spec),
       ceilings: this.#options.ceilings.rlimits,
       fileSource: (source) => (source === 'init' ? this.#options.agentPath : source),
     });
@@ -248,7 +260,8 @@ export class HostSandbox implements Sandbox {
   }
 
   async #setUpNetwork(netns: string): Promise<void> {
-    const { network } = this.#spec;
+    const { network, sharing } = this.#spec;
+    if (sharing?.network !== undefined) return;
     const fields = new FieldsBuilder().add(Tag.NETNS, netns);
     if (network === undefined) {
       await this.#shim.request(FrameType.NET_LOOPBACK, fields);
@@ -299,10 +312,6 @@ async function forgetInRuntimes(runtimeRoot: string, id: string): Promise<void> 
     for (const entry of kept.filter((candidate) => candidate.startsWith(id)))
       await rm(join(runtimeRoot, runtime, entry), { recursive: true, force: true });
   }
-}
-
-function cgroupName(id: string): string {
-  return `abode/${id}`;
 }
 
 /** A shim that is gone has released everything already. */

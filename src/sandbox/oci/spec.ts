@@ -1,7 +1,9 @@
 /** A container's OCI runtime configuration (runtime-spec, config.md), as Docker composes it. */
-import type { ContainerSpec, Limits, ProcessSpec } from '../sandbox.ts';
+import type { ContainerSpec, ProcessSpec } from '../sandbox.ts';
 import { type OciSeccomp, parseCustomProfile, toOci } from '../seccomp/oci.ts';
 import { defaultProfile } from '../seccomp/profile.ts';
+import { composeNamespaces, composeShm } from './namespaces.ts';
+import { composeDevices, composeResources, type HostParts, NO_HOST_PARTS } from './resources.ts';
 
 export interface ResolvedUser {
   readonly uid: number;
@@ -20,6 +22,10 @@ export interface SpecContext {
   readonly ceilings: ReadonlyMap<string, bigint>;
   /** Where the injected files are, seen from the runtime. */
   readonly fileSource: (source: string) => string;
+  /** Undefined in a guest. */
+  readonly host?: HostParts;
+  /** A /dev/shm that is not this container's alone. */
+  readonly shm?: string | undefined;
 }
 
 export interface OciMount {
@@ -72,20 +78,16 @@ export function composeSpec(spec: ContainerSpec, process: OciProcess, context: S
     ociVersion: '1.0.2',
     process,
     root: { path: context.rootfs, readonly: security.readonlyRoot },
-    hostname: spec.hostname,
-    ...(spec.domainname === '' ? {} : { domainname: spec.domainname }),
+    ...(spec.sharing?.uts === undefined
+      ? { hostname: spec.hostname, ...(spec.domainname === '' ? {} : { domainname: spec.domainname }) }
+      : {}),
+    ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
     mounts: mounts(spec, context),
     linux: {
-      namespaces: [
-        { type: 'pid' },
-        { type: 'ipc' },
-        { type: 'uts' },
-        { type: 'mount' },
-        ...(context.netns === undefined ? [] : [{ type: 'network', path: context.netns }]),
-        ...(context.cgroupVersion === '2' && !security.privileged ? [{ type: 'cgroup' }] : []),
-      ],
+      namespaces: composeNamespaces(spec, context),
       cgroupsPath: context.cgroupsPath,
-      resources: { devices: devices(security.privileged), ...resources(spec.limits) },
+      resources: composeResources(spec, context.host ?? NO_HOST_PARTS),
+      ...composeDevices(context.host ?? NO_HOST_PARTS),
       sysctl: spec.sysctls,
       maskedPaths: security.maskedPaths,
       readonlyPaths: security.readonlyPaths,
@@ -110,12 +112,7 @@ function mounts(spec: ContainerSpec, context: SpecContext): OciMount[] {
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', access] },
     { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-    {
-      destination: '/dev/shm',
-      type: 'tmpfs',
-      source: 'shm',
-      options: ['nosuid', 'noexec', 'nodev', 'mode=1777', `size=${String(spec.shmSize)}`],
-    },
+    ...composeShm(spec, context.shm),
     ...spec.files.map((file) => ({
       destination: file.destination,
       type: 'bind',
@@ -132,42 +129,6 @@ function mounts(spec: ContainerSpec, context: SpecContext): OciMount[] {
       ? [{ destination: '/sbin/docker-init', type: 'bind', source: context.fileSource('init'), options: ['bind', 'ro'] }]
       : []),
   ];
-}
-
-/** Docker's device rules: all or nothing but the usual nodes. */
-function devices(privileged: boolean): object[] {
-  if (privileged) return [{ allow: true, access: 'rwm' }];
-  const nodes: ReadonlyArray<readonly [number, number | undefined, string]> = [
-    [1, 5, 'rwm'],
-    [1, 3, 'rwm'],
-    [1, 9, 'rwm'],
-    [1, 8, 'rwm'],
-    [1, 7, 'rwm'],
-    [5, 0, 'rwm'],
-    [5, 1, 'rwm'],
-    [5, 2, 'rwm'],
-    [136, undefined, 'rwm'],
-  ];
-  return [
-    { allow: false, access: 'rwm' },
-    { allow: true, type: 'c', access: 'm' },
-    { allow: true, type: 'b', access: 'm' },
-    ...nodes.map(([major, minor, access]) => ({ allow: true, type: 'c', major, ...(minor === undefined ? {} : { minor }), access })),
-  ];
-}
-
-function resources(limits: Limits): object {
-  const swap = limits.memorySwap === 0 ? limits.memory * 2 : limits.memorySwap;
-  const period = 100_000;
-  return {
-    ...(limits.memory > 0 ? { memory: { limit: limits.memory, swap } } : {}),
-    ...(limits.pids > 0 ? { pids: { limit: limits.pids } } : {}),
-    cpu: {
-      ...(limits.cpuShares > 0 ? { shares: limits.cpuShares } : {}),
-      ...(limits.microCpus > 0 ? { period, quota: Math.max(1000, Math.round((limits.microCpus * period) / 1_000_000)) } : {}),
-      ...(limits.cpuset === '' ? {} : { cpus: limits.cpuset }),
-    },
-  };
 }
 
 function seccomp(choice: string, capabilities: readonly string[]): { seccomp?: OciSeccomp } {

@@ -225,6 +225,7 @@ export class HybridSandbox implements Sandbox {
     const [process] = await Promise.all([
       Promise.all([...mkdirs, this.#vm.machine.mount(mount)]).then(() => this.#composeProcess(spec.init)),
       this.#setUpNetwork(),
+      this.#mountShm(),
       ...spec.files.map((file, index) => this.#write(sources.get(file.source) ?? '', contents[index] ?? '')),
     ]);
     const init: OciProcess = spec.runInit ? { ...process, args: ['/sbin/docker-init', 'init', '--', ...process.args] } : process;
@@ -234,6 +235,7 @@ export class HybridSandbox implements Sandbox {
       cgroupsPath: `/abode/${spec.id}`,
       cgroupVersion: '2',
       ceilings: new Map(),
+      shm: this.#shm,
       fileSource: (source) => (source === 'init' ? '/init' : (sources.get(source) ?? source)),
     });
     await this.#write(`${this.#bundle}/config.json`, specJson(config));
@@ -252,8 +254,22 @@ export class HybridSandbox implements Sandbox {
     return composeProcess(this.#spec, process, user, new Map(), ALL_CAPABILITIES);
   }
 
+  /** A /dev/shm that others can join is mounted outside of the container. */
+  async #mountShm(): Promise<void> {
+    if (this.#spec.sharing?.shm?.kind !== 'shareable') return;
+    const data = `mode=1777,size=${String(this.#spec.shmSize)}`;
+    await this.#vm.machine.mount({ source: 'shm', target: shmOf(this.#spec.id), type: 'tmpfs', data });
+  }
+
+  get #shm(): string | undefined {
+    const shm = this.#spec.sharing?.shm;
+    if (shm?.kind === 'shareable') return shmOf(this.#spec.id);
+    return shm?.kind === 'join' ? shmOf(shm.id) : undefined;
+  }
+
   async #setUpNetwork(): Promise<void> {
-    const { network } = this.#spec;
+    const { network, sharing } = this.#spec;
+    if (sharing?.network !== undefined) return;
     const fields = new FieldsBuilder().add(Tag.NETNS, this.#netns);
     if (network === undefined) {
       await this.#request(FrameType.NET_LOOPBACK, fields);
@@ -301,6 +317,10 @@ function bundleOf(id: string): string {
   return `/run/abode/bundles/${id}`;
 }
 
+function shmOf(id: string): string {
+  return `${bundleOf(id)}/shm`;
+}
+
 function layerPlaces(id: string, lower: string): { upper: string; lower: string; scratch: string } {
   return { upper: `${GUEST_DATA}/${id}/upper`, lower, scratch: `${GUEST_SCRATCH}-${randomBytes(6).toString('hex')}` };
 }
@@ -324,6 +344,7 @@ async function clearGuest(machine: SharedVm['machine'], id: string): Promise<voi
       0,
       REQUEST_MS,
     ),
+    machine.request(FrameType.UMOUNT, new FieldsBuilder().add(Tag.TARGET, shmOf(id)).add(Tag.FLAGS, MNT_DETACH), 0, REQUEST_MS),
     machine.request(FrameType.NET_DELETE, new FieldsBuilder().add(Tag.NETNS, netnsOf(id)), 0, REQUEST_MS),
     machine.request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, bundleOf(id)), 0, REQUEST_MS),
   ]);

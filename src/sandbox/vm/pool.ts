@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { AbodeError, messageOf } from '../../base/errors.ts';
 import type { Log } from '../../base/log.ts';
 import { removeCgroup } from '../cgroup.ts';
+import { CGROUP_FILE } from '../cgroup-name.ts';
 import { privateMemory } from '../process-memory.ts';
 import { endShim, Shim } from '../shim.ts';
 import { Machine } from './machine.ts';
@@ -37,9 +38,6 @@ export interface PoolOptions {
   /** Starts a paused machine of this kind in these places. */
   readonly launch: (machine: Machine, kind: PoolKind, places: Omit<PooledMachine, 'machine'>) => Promise<void>;
 }
-
-/** In the run directory of a machine that came from the pool: the name of its cgroup. */
-export const CGROUP_FILE = 'cgroup';
 
 /** Only so many kinds are kept ready; the one not asked for the longest goes. */
 const MOST_KINDS = 4;

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { exists } from '../../base/files.ts';
 import type { Log } from '../../base/log.ts';
 import { createCgroup } from '../cgroup.ts';
+import { type HostLimits, limitCgroup } from '../cgroup-limits.ts';
 import { type Acceleration, kvmGroups, probeAccelerator } from './accelerator.ts';
 import { DataDisks } from './data-disk.ts';
 import { type GuestFiles, readGuestFiles } from './guest-files.ts';
@@ -48,6 +49,8 @@ export interface MachineRequest {
   readonly runDir: string;
   readonly cgroup: string;
   readonly microCpus: number;
+  /** What the host holds of the VM as a whole; undefined: nothing. */
+  readonly hostLimits?: HostLimits;
   readonly paused: boolean;
   /** A VM for one container, which a template can prepare. */
   readonly prepared: boolean;
@@ -118,7 +121,7 @@ export class VmHost {
     };
     const [origin, cgroups, groups] = await Promise.all([
       this.#origin(type, request),
-      createCgroup(request.cgroup, { memory: memoryCeiling(request.shape), microCpus: request.microCpus, pids: 256 }),
+      this.#limit(request),
       accelerator === 'kvm' ? kvmGroups() : [],
     ]);
     const uid = FIRST_UID + (this.options.nextNumber() % UIDS);
@@ -135,6 +138,11 @@ export class VmHost {
       cgroups,
       consolePath: join(request.runDir, 'console'),
     };
+  }
+
+  async #limit({ cgroup, shape, microCpus, hostLimits }: MachineRequest): Promise<string[]> {
+    const directories = await createCgroup(cgroup, { memory: memoryCeiling(shape), microCpus, pids: 256 });
+    return hostLimits === undefined ? directories : [...directories, ...(await limitCgroup(cgroup, hostLimits))];
   }
 
   async #origin(type: MachineType, request: MachineRequest): Promise<Origin> {

@@ -6,8 +6,10 @@ import { AgentError } from '../../agent-client/connection.ts';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
 import { AbodeError, invalid } from '../../base/errors.ts';
-import { exists, readFileIfThere } from '../../base/files.ts';
+import { exists } from '../../base/files.ts';
 import { createCgroup, removeCgroup } from '../cgroup.ts';
+import { hasHostLimits, type HostLimits } from '../cgroup-limits.ts';
+import { cgroupName, recordCgroup, recordedCgroup } from '../cgroup-name.ts';
 import type { Attachment } from '../attachment.ts';
 import type { FileAccess } from '../file-access.ts';
 import type { Kernel, MachineProcesses } from '../kernel.ts';
@@ -20,12 +22,12 @@ import { Machine } from './machine.ts';
 import { mountData, mountRoot } from './prepare.ts';
 import type { MachineType } from './qemu.ts';
 import { isWorthwhile, rehearse } from './rehearsal.ts';
-import { chooseShape, memoryCeiling } from './shape.ts';
+import { chooseShape, memoryCeiling, QEMU_OVERHEAD } from './shape.ts';
 import { guestFileAccess } from './guest-file-access.ts';
 import { guestKernel } from './guest-kernel.ts';
 import { GUEST_CONTAINER, GUEST_DATA, GUEST_IMAGE, GUEST_ROOT, GUEST_SCRATCH } from './guest-paths.ts';
 import { padImageDisk } from './image-disk.ts';
-import { CGROUP_FILE, type PooledMachine } from './pool.ts';
+import type { PooledMachine } from './pool.ts';
 import type { MachineRequest, VmHost } from './vm-host.ts';
 
 /** A cold boot under software emulation on a busy machine. */
@@ -180,8 +182,8 @@ export class VmSandbox implements Sandbox {
   }
 
   static async sweep(spec: Pick<ContainerSpec, 'id' | 'runDir'>): Promise<void> {
-    const pooled = await readFileIfThere(join(spec.runDir, CGROUP_FILE));
-    await removeCgroup(pooled ?? cgroupName(spec.id));
+    // One of the pool is recorded in the same way.
+    await removeCgroup(await recordedCgroup(spec));
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
@@ -228,7 +230,9 @@ export class VmSandbox implements Sandbox {
 
 async function machineRequest(boot: 'template' | 'cold', spec: ContainerSpec): Promise<MachineRequest> {
   const { id, rootDir, runDir, limits, network } = spec;
+  if (spec.cgroupParent !== undefined) await recordCgroup(spec);
   const [image] = await Promise.all([spec.disk(), mkdir(rootDir, { recursive: true })]);
+  const held = hostLimits(spec);
   return {
     name: `abode-${id.slice(0, 12)}`,
     boot,
@@ -238,8 +242,9 @@ async function machineRequest(boot: 'template' | 'cold', spec: ContainerSpec): P
     imageDisks: [image.path],
     dataDisk: join(rootDir, 'data.img'),
     runDir,
-    cgroup: cgroupName(id),
+    cgroup: cgroupName(spec),
     microCpus: limits.microCpus,
+    ...(hasHostLimits(held) ? { hostLimits: held } : {}),
     paused: false,
     prepared: await padImageDisk(image.path),
   };
@@ -248,6 +253,8 @@ async function machineRequest(boot: 'template' | 'cold', spec: ContainerSpec): P
 /** A machine that waits, for a container that starts for the first time and so has no disk yet. */
 async function takeFromPool(host: VmHost, spec: ContainerSpec): Promise<PooledMachine | undefined> {
   const dataDisk = join(spec.rootDir, 'data.img');
+  // One that waits is in a cgroup already, which has none of these.
+  if (spec.cgroupParent !== undefined || hasHostLimits(hostLimits(spec))) return undefined;
   if (host.pool.size === 0 || (await exists(dataDisk)) || !(await padImageDisk((await spec.disk()).path))) return undefined;
   await mkdir(spec.rootDir, { recursive: true });
   return host.pool.take(
@@ -266,13 +273,13 @@ function startError(error: AgentError, during: 'create' | 'exec'): Error {
   return error;
 }
 
+function hostLimits({ limits, resources }: ContainerSpec): HostLimits {
+  return { cpuShares: limits.cpuShares, cpuset: limits.cpuset, resources, overhead: QEMU_OVERHEAD };
+}
+
 /** Several may look at once. */
 function randomName(): string {
   return randomBytes(6).toString('hex');
-}
-
-function cgroupName(id: string): string {
-  return `abode/${id}`;
 }
 
 /** The same over restarts of the same container, and told to nobody else. */

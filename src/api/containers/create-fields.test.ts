@@ -1,0 +1,40 @@
+/** docs/api.md says of each field what becomes of it: the schema and the page name the same fields. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { CONFIG_FIELDS, HOST_FIELDS } from './create-schema.ts';
+import { UNREAD_CONFIG, UNREAD_HOST } from './create-unread.ts';
+
+const PAGE = readFileSync(join(import.meta.dirname, '../../../docs/api.md'), 'utf8');
+
+function rows(heading: string): string[][] {
+  const section = PAGE.split(/^## /m).find((text) => text.startsWith(`${heading}\n`));
+  assert.ok(section, heading);
+  return [...section.matchAll(/^\| `(\w+)` \|(.*)\|$/gm)].map(([, field = '', cells = '']) => [
+    field,
+    ...cells.split('|').map((cell) => cell.trim()),
+  ]);
+}
+
+for (const [heading, read, unread] of [
+  ['Config', CONFIG_FIELDS, UNREAD_CONFIG],
+  ['HostConfig', HOST_FIELDS, UNREAD_HOST],
+] as const) {
+  test(`each field of ${heading} has one row in docs/api.md, and each row a field`, () => {
+    const named = rows(heading).map(([field = '']) => field);
+    assert.deepEqual(named.toSorted(), [...read, ...unread].toSorted());
+  });
+
+  test(`each row of ${heading} answers for the three isolations`, () => {
+    for (const [field, ...cells] of rows(heading)) {
+      assert.equal(cells.length, 3, field);
+      for (const cell of cells) assert.match(cell, /\w/, field);
+    }
+  });
+
+  test(`what docs/api.md has as missing from ${heading} is what is refused unread`, () => {
+    const missing = rows(heading).filter(([, ...cells]) => cells.some((cell) => cell === 'refused: not in this version'));
+    assert.deepEqual(missing.map(([field = '']) => field).toSorted(), [...unread].toSorted());
+  });
+}
