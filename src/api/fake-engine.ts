@@ -23,6 +23,7 @@ import type {
   StatsQuery,
   StatsSample,
   SystemFacts,
+  UpdateRequest,
   WaitCondition,
   WaitResult,
 } from '../engine/api.ts';
@@ -328,6 +329,11 @@ export class FakeEngine implements ContainerEngine {
   async memory(reference: string): Promise<MemoryUse> {
     this.get(reference);
     return { own: 1, template: 2, pool: 3 };
+  }
+
+  async update(reference: string, request: UpdateRequest): Promise<void> {
+    this.get(reference);
+    this.calls.push(`update ${JSON.stringify(request)}`);
   }
 
   async top(reference: string, psArguments: string): Promise<ProcessList> {

@@ -24,6 +24,7 @@ import { routeStats } from './containers/stats.ts';
 import { routeStop } from './containers/stop.ts';
 import { routeTop } from './containers/top.ts';
 import { routeUnpause } from './containers/unpause.ts';
+import { routeUpdate } from './containers/update.ts';
 import { routeWait } from './containers/wait.ts';
 import type { Api, ApiContext } from './context.ts';
 import { routeExecCreate } from './exec/create.ts';
@@ -76,6 +77,7 @@ const JSON_ROUTES: readonly Route[] = [
   routeChanges,
   routeExport,
   routeTop,
+  routeUpdate,
   routeStats,
   routeResize,
   routeExecCreate,

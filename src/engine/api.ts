@@ -104,6 +104,22 @@ export interface MemoryUse {
   readonly pool: number;
 }
 
+/** What `docker update` changes; what is zero, empty or missing stays. */
+export interface UpdateRequest {
+  readonly Memory?: number;
+  readonly MemorySwap?: number;
+  readonly MemoryReservation?: number;
+  readonly NanoCpus?: number;
+  readonly CpuPeriod?: number;
+  readonly CpuQuota?: number;
+  readonly CpuShares?: number;
+  readonly CpusetCpus?: string;
+  readonly CpusetMems?: string;
+  readonly BlkioWeight?: number;
+  readonly PidsLimit?: number | null;
+  readonly RestartPolicy?: { readonly Name?: string; readonly MaximumRetryCount?: number };
+}
+
 export interface ProcessList {
   readonly titles: readonly string[];
   readonly processes: ReadonlyArray<readonly string[]>;
@@ -230,6 +246,7 @@ export interface ContainerEngine {
   resize(reference: string, rows: number, columns: number): Promise<void>;
   memory(reference: string): Promise<MemoryUse>;
 
+  update(reference: string, request: UpdateRequest): Promise<void>;
   top(reference: string, psArguments: string): Promise<ProcessList>;
   stats(reference: string, query: StatsQuery): AsyncIterable<StatsSample>;
   statPath(reference: string, path: string): Promise<PathStat>;

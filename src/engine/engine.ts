@@ -37,6 +37,7 @@ import type {
   StatsQuery,
   StatsSample,
   SystemFacts,
+  UpdateRequest,
   WaitCondition,
   WaitResult,
 } from './api.ts';
@@ -296,6 +297,10 @@ export class Engine implements ContainerEngine {
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
+  }
+
+  update(reference: string, request: UpdateRequest): Promise<void> {
+    return this.#runs.update(this.get(reference).id, request);
   }
 
   async top(reference: string, psArguments: string): Promise<ProcessList> {

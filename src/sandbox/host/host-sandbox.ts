@@ -9,6 +9,7 @@ import type { Ceilings } from '../ceilings.ts';
 import { cgroupDirectories, cgroupMemory, cgroupVersion, freezeCgroup, killCgroup, removeCgroup } from '../cgroup.ts';
 import type { FileAccess } from '../file-access.ts';
 import type { Kernel } from '../kernel.ts';
+import { applyLimits, type LimitChanges } from '../limit-changes.ts';
 import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/spec.ts';
 import { overlayOptions } from '../overlay.ts';
 import { stdioFields } from '../process-fields.ts';
@@ -17,7 +18,7 @@ import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, 
 import { Shim } from '../shim.ts';
 import { classifyRuntimeError } from '../start-error.ts';
 import { runningFiles } from './host-file-access.ts';
-import { hostKernel } from './host-kernel.ts';
+import { hostKernel } from '../host-kernel.ts';
 
 export interface HostOptions {
   readonly agentPath: string;
@@ -129,6 +130,10 @@ export class HostSandbox implements Sandbox {
 
   files(): Promise<FileAccess> {
     return runningFiles(this.#shim, this.#spec);
+  }
+
+  update(changes: LimitChanges): Promise<void> {
+    return applyLimits(this.kernel(), changes);
   }
 
   async release(_options?: ReleaseOptions): Promise<void> {
