@@ -49,6 +49,7 @@ import { routeDiskUsage } from './system/disk-usage.ts';
 import { routeEvents } from './system/events.ts';
 import { routeInfo } from './system/info.ts';
 import { routePing } from './system/ping.ts';
+import { routeBuildPrune } from './system/prune-build.ts';
 import { routeVersion } from './system/version.ts';
 import { refuseUnsupported } from './unsupported.ts';
 import { routeVolumes } from './volumes/list.ts';
@@ -60,6 +61,7 @@ const JSON_ROUTES: readonly Route[] = [
   routeInfo,
   routeEvents,
   routeDiskUsage,
+  routeBuildPrune,
   routeCreate,
   routeList,
   routeInspect,

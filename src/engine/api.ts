@@ -120,6 +120,12 @@ export interface UpdateRequest {
   readonly RestartPolicy?: { readonly Name?: string; readonly MaximumRetryCount?: number };
 }
 
+export interface ContainerSize {
+  /** Bytes in its own layer; and with its image's. */
+  readonly rw: number;
+  readonly rootFs: number;
+}
+
 export interface ProcessList {
   readonly titles: readonly string[];
   readonly processes: ReadonlyArray<readonly string[]>;
@@ -246,6 +252,9 @@ export interface ContainerEngine {
   resize(reference: string, rows: number, columns: number): Promise<void>;
   memory(reference: string): Promise<MemoryUse>;
 
+  size(reference: string): Promise<ContainerSize>;
+  /** By id. */
+  sizes(records: readonly ContainerRecord[]): Promise<ReadonlyMap<string, ContainerSize>>;
   update(reference: string, request: UpdateRequest): Promise<void>;
   top(reference: string, psArguments: string): Promise<ProcessList>;
   stats(reference: string, query: StatsQuery): AsyncIterable<StatsSample>;
@@ -268,6 +277,8 @@ export interface ContainerEngine {
   getVm(name: string): VmRecord;
   removeVm(name: string, options: { force: boolean }): Promise<void>;
 
+  /** Tells of what happened elsewhere: to an image, or to many at once. */
+  announce(event: Omit<EngineEvent, 'timeNano'>): void;
   events(query: EventQuery): AsyncIterable<EngineEvent>;
   facts(): Promise<SystemFacts>;
   /** For Prometheus; `version` is Abode's own. */

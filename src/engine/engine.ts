@@ -22,6 +22,7 @@ import type {
   Attachment,
   AttachOptions,
   ContainerEngine,
+  ContainerSize,
   CreateRequest,
   EngineEvent,
   EventQuery,
@@ -61,6 +62,7 @@ import { checkPorts, publications } from './port-requests.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
+import { Sizes } from './sizes.ts';
 import { StartMetrics } from './start-metrics.ts';
 import { Stats } from './stats.ts';
 import { listProcesses } from './top.ts';
@@ -89,6 +91,7 @@ export class Engine implements ContainerEngine {
   readonly #execs: Execs;
   readonly #files: ContainerFiles;
   readonly #stats: Stats;
+  readonly #sizes: Sizes;
   readonly #sandboxes: Sandboxes;
 
   private constructor(options: EngineOptions, network: Network) {
@@ -139,6 +142,11 @@ export class Engine implements ContainerEngine {
     });
     this.#execs = new Execs({ ...parts, runs: this.#runs });
     this.#stats = new Stats({ containers: this.#containers, sandbox: (id) => this.#runs.sandbox(id) });
+    this.#sizes = new Sizes({
+      usage: (record) => this.#usage(record),
+      imageSize: (record) => options.images.get(record.imageId).size,
+      log,
+    });
     this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
   }
 
@@ -251,6 +259,7 @@ export class Engine implements ContainerEngine {
     await this.#runs.remove(id, options.force);
     this.#execs.forget(id);
     this.#stats.forget(id);
+    this.#sizes.forget(id);
   }
 
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
@@ -297,6 +306,14 @@ export class Engine implements ContainerEngine {
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
+  }
+
+  size(reference: string): Promise<ContainerSize> {
+    return this.#sizes.of(this.get(reference));
+  }
+
+  sizes(records: readonly ContainerRecord[]): Promise<ReadonlyMap<string, ContainerSize>> {
+    return this.#sizes.ofAll(records);
   }
 
   update(reference: string, request: UpdateRequest): Promise<void> {
@@ -388,6 +405,10 @@ export class Engine implements ContainerEngine {
     await this.#shared.remove(name);
   }
 
+  announce({ type, action, id, attributes }: Omit<EngineEvent, 'timeNano'>): void {
+    this.#events.emit(type, action, id, attributes);
+  }
+
   events(query: EventQuery): AsyncIterable<EngineEvent> {
     return this.#events.query(query);
   }
@@ -432,6 +453,14 @@ export class Engine implements ContainerEngine {
       ceilings: this.#ceilings,
       ...size,
     });
+  }
+
+  async #usage(record: ContainerRecord): Promise<number | undefined> {
+    const { isolation, state } = record;
+    // A VM that stands still does not answer.
+    if (isolation.kind === 'vm' && state.status === 'running' && state.paused) return undefined;
+    const running = state.status === 'running' ? this.#runs.sandbox(record.id) : undefined;
+    return this.#sandboxes.usage(isolation, this.#spec(record, undefined, { rows: 0, columns: 0 }), running);
   }
 
   #isFromImage(record: ContainerRecord, name: string): boolean {

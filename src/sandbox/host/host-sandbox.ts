@@ -129,7 +129,7 @@ export class HostSandbox implements Sandbox {
   }
 
   files(): Promise<FileAccess> {
-    return runningFiles(this.#shim, this.#spec);
+    return Promise.resolve(runningFiles(this.#shim, this.#spec));
   }
 
   update(changes: LimitChanges): Promise<void> {

@@ -173,7 +173,7 @@ export class VmSandbox implements Sandbox {
 
   files(): Promise<FileAccess> {
     const places = { root: [GUEST_ROOT], upper: `${GUEST_DATA}/upper`, lower: GUEST_IMAGE, scratch: `${GUEST_SCRATCH}-${randomName()}` };
-    return guestFileAccess(this.#machine, places, this.#spec.files, () => Promise.resolve());
+    return Promise.resolve(guestFileAccess(this.#machine, places, this.#spec.files, () => Promise.resolve()));
   }
 
   /** Memory, processors and processes are the guest's to hold, how the VM as a whole fares on the host is the host's. */
