@@ -5,6 +5,7 @@ import { routeMemory } from './abode/memory.ts';
 import { routeVms } from './abode/vms.ts';
 import { acceptBytes, acceptJson } from './body.ts';
 import { routeArchive } from './containers/archive.ts';
+import { routeAttachWebSocket } from './containers/attach-websocket.ts';
 import { routeAttach } from './containers/attach.ts';
 import { routeChanges } from './containers/changes.ts';
 import { routeCreate } from './containers/create.ts';
@@ -106,6 +107,7 @@ const BYTE_ROUTES: readonly Route[] = [
   routePing,
   routeAttach,
   routeArchive,
+  routeAttachWebSocket,
   routeLoad,
   routeImageCreate,
   routeAuth,

@@ -3,7 +3,6 @@ import { AbodeError } from '../base/errors.ts';
 import type { Api } from './context.ts';
 
 const MISSING: ReadonlyArray<readonly ['GET' | 'PUT' | 'POST' | 'HEAD', string, string]> = [
-  ['GET', '/containers/:id/attach/ws', 'attaching over a WebSocket'],
   ['GET', '/containers/:id/checkpoints', 'docker checkpoint'],
   ['POST', '/containers/:id/checkpoints', 'docker checkpoint'],
   ['POST', '/commit', 'docker commit'],
