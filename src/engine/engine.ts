@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { conflict, messageOf, notFound } from '../base/errors.ts';
+import { AbodeError, conflict, invalid, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
@@ -247,7 +247,8 @@ export class Engine implements ContainerEngine {
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
   async rename(reference: string, name: string): Promise<void> {
     const old = this.get(reference);
-    const record = this.#containers.update(old.id, { name });
+    if (name === old.name) throw invalid('Renaming a container with the same name as its current name');
+    const record = this.#renamed(old.id, name);
     for (const { id, links = [] } of this.#containers.all())
       if (links.some(({ container }) => container === old.id))
         this.#containers.update(id, { links: links.map((link) => (link.container === old.id ? { ...link, name } : link)) });
@@ -453,6 +454,15 @@ export class Engine implements ContainerEngine {
       ceilings: this.#ceilings,
       ...size,
     });
+  }
+
+  #renamed(id: string, name: string): ContainerRecord {
+    try {
+      return this.#containers.update(id, { name });
+    } catch (error) {
+      if (!(error instanceof AbodeError)) throw error;
+      throw new AbodeError(error.code, `Error when allocating new name: ${error.message}`, { cause: error });
+    }
   }
 
   async #usage(record: ContainerRecord): Promise<number | undefined> {

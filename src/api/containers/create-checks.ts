@@ -7,8 +7,12 @@ import type { HostConfig } from '../../engine/record.ts';
 export const MIN_MEMORY: number = 6 << 20;
 const RESTART_POLICIES = ['', 'no', 'always', 'on-failure', 'unless-stopped'];
 
+export function isName(name: string): boolean {
+  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name);
+}
+
 export function checkName(name: string): void {
-  if (!/^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
+  if (!isName(name.replace(/^\//, ''))) {
     throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
   }
 }

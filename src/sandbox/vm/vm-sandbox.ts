@@ -23,7 +23,7 @@ import { updateInGuest } from './update-in-guest.ts';
 import { mountData, mountRoot } from './prepare.ts';
 import type { MachineType } from './qemu.ts';
 import { isWorthwhile, rehearse } from './rehearsal.ts';
-import { chooseShape, memoryCeiling } from './shape.ts';
+import { chooseShape, memoryCeiling, QEMU_OVERHEAD } from './shape.ts';
 import { guestFileAccess } from './guest-file-access.ts';
 import { guestKernel } from './guest-kernel.ts';
 import { GUEST_CONTAINER, GUEST_DATA, GUEST_IMAGE, GUEST_ROOT, GUEST_SCRATCH } from './guest-paths.ts';
