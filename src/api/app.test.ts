@@ -416,7 +416,7 @@ test('prune takes what is stopped, old enough and unlabelled', async (t) => {
   });
   assert.deepEqual((await prune({ 'label!': ['keep'] })).body, {
     ContainersDeleted: [gone],
-    SpaceReclaimed: 0,
+    SpaceReclaimed: 5,
   });
   assert.deepEqual([...fixture.engine.containers.keys()], [keep, running]);
 });

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { AbodeError, conflict, messageOf, notFound } from '../base/errors.ts';
+import { AbodeError, conflict, invalid, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
@@ -22,6 +22,7 @@ import type {
   Attachment,
   AttachOptions,
   ContainerEngine,
+  ContainerSize,
   CreateRequest,
   EngineEvent,
   EventQuery,
@@ -37,6 +38,7 @@ import type {
   StatsQuery,
   StatsSample,
   SystemFacts,
+  UpdateRequest,
   WaitCondition,
   WaitResult,
 } from './api.ts';
@@ -67,6 +69,7 @@ import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { isRestarting, refuseRestarting } from './restart-policy.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
+import { Sizes } from './sizes.ts';
 import { StartMetrics } from './start-metrics.ts';
 import { Stats } from './stats.ts';
 import { listProcesses } from './top.ts';
@@ -97,6 +100,7 @@ export class Engine implements ContainerEngine {
   readonly #health: HealthMonitors;
   readonly #files: ContainerFiles;
   readonly #stats: Stats;
+  readonly #sizes: Sizes;
   readonly #sandboxes: Sandboxes;
 
   private constructor(options: EngineOptions, network: Network) {
@@ -153,6 +157,11 @@ export class Engine implements ContainerEngine {
     this.#execs = new Execs({ ...parts, runs: this.#runs });
     this.#health = new HealthMonitors({ ...parts, execs: this.#execs, log });
     this.#stats = new Stats({ containers: this.#containers, sandbox: (id) => this.#runs.sandbox(id) });
+    this.#sizes = new Sizes({
+      usage: (record) => this.#usage(record),
+      imageSize: (record) => options.images.get(record.imageId).size,
+      log,
+    });
     this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
   }
 
@@ -268,7 +277,8 @@ export class Engine implements ContainerEngine {
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
   async rename(reference: string, name: string): Promise<void> {
     const old = this.get(reference);
-    const record = this.#containers.update(old.id, { name });
+    if (name === old.name) throw invalid('Renaming a container with the same name as its current name');
+    const record = this.#renamed(old.id, name);
     for (const { id, links = [] } of this.#containers.all())
       if (links.some(({ container }) => container === old.id))
         this.#containers.update(id, { links: links.map((link) => (link.container === old.id ? { ...link, name } : link)) });
@@ -280,6 +290,7 @@ export class Engine implements ContainerEngine {
     await this.#runs.remove(id, options.force);
     this.#execs.forget(id);
     this.#stats.forget(id);
+    this.#sizes.forget(id);
   }
 
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
@@ -328,6 +339,18 @@ export class Engine implements ContainerEngine {
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
+  }
+
+  size(reference: string): Promise<ContainerSize> {
+    return this.#sizes.of(this.get(reference));
+  }
+
+  sizes(records: readonly ContainerRecord[]): Promise<ReadonlyMap<string, ContainerSize>> {
+    return this.#sizes.ofAll(records);
+  }
+
+  update(reference: string, request: UpdateRequest): Promise<void> {
+    return this.#runs.update(this.get(reference).id, request);
   }
 
   async top(reference: string, psArguments: string): Promise<ProcessList> {
@@ -415,6 +438,10 @@ export class Engine implements ContainerEngine {
     await this.#shared.remove(name);
   }
 
+  announce({ type, action, id, attributes }: Omit<EngineEvent, 'timeNano'>): void {
+    this.#events.emit(type, action, id, attributes);
+  }
+
   events(query: EventQuery): AsyncIterable<EngineEvent> {
     return this.#events.query(query);
   }
@@ -476,6 +503,23 @@ export class Engine implements ContainerEngine {
       ceilings: this.#ceilings,
       ...size,
     });
+  }
+
+  #renamed(id: string, name: string): ContainerRecord {
+    try {
+      return this.#containers.update(id, { name });
+    } catch (error) {
+      if (!(error instanceof AbodeError)) throw error;
+      throw new AbodeError(error.code, `Error when allocating new name: ${error.message}`, { cause: error });
+    }
+  }
+
+  async #usage(record: ContainerRecord): Promise<number | undefined> {
+    const { isolation, state } = record;
+    // A VM that stands still does not answer.
+    if (isolation.kind === 'vm' && state.status === 'running' && state.paused) return undefined;
+    const running = state.status === 'running' ? this.#runs.sandbox(record.id) : undefined;
+    return this.#sandboxes.usage(isolation, this.#spec(record, undefined, { rows: 0, columns: 0 }), running);
   }
 
   #isFromImage(record: ContainerRecord, name: string): boolean {

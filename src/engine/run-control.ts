@@ -14,7 +14,7 @@ import type { FileAccess } from '../sandbox/file-access.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, Sandbox } from '../sandbox/sandbox.ts';
 import type { Sandboxes } from '../sandbox/sandboxes.ts';
 import { StartError } from '../sandbox/start-error.ts';
-import type { Attachment, AttachOptions } from './api.ts';
+import type { Attachment, AttachOptions, UpdateRequest } from './api.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
 import { DeferredAttachment } from './deferred-attachment.ts';
@@ -31,6 +31,7 @@ import { decideRestart, isRestarting, refuseRestarting } from './restart-policy.
 import { shareWith, usesBridge } from './share-with.ts';
 import { signalNumber } from './signals.ts';
 import type { StartMetrics } from './start-metrics.ts';
+import { planUpdate } from './update.ts';
 import { Waiters } from './waiters.ts';
 
 export interface RunControlParts {
@@ -81,6 +82,24 @@ export class RunControl {
 
   sandbox(id: string): Sandbox | undefined {
     return this.#runs.get(id)?.sandbox;
+  }
+
+  /** Limits and restart policy; of a container that runs at once, of another at its next start. */
+  async update(id: string, request: UpdateRequest): Promise<void> {
+    await this.#exclusive.run(id, async () => {
+      const record = this.#parts.containers.byId(id);
+      if (record.removing) throw conflict(`Cannot update container ${id}: Container is marked for removal and cannot be "update".`);
+      const { host, changes } = planUpdate(record, request);
+      const sandbox = this.sandbox(id);
+      if (record.state.status === 'running' && sandbox !== undefined && Object.keys(changes).length > 0) {
+        await sandbox.update(changes).catch((error: unknown) => {
+          if (!(error instanceof AbodeError)) throw error;
+          throw new AbodeError(error.code, `Cannot update container ${id}: ${error.message}`, { cause: error });
+        });
+      }
+      this.#parts.containers.update(id, { host });
+      this.#emit(id, 'update');
+    });
   }
 
   /** A container's files. Of one that does not run they keep it from starting, or being removed, until they are given back. */
