@@ -181,7 +181,7 @@ export class VmSandbox implements Sandbox {
   /** Memory, processors and processes are the guest's to hold, how the VM as a whole fares on the host is the host's. */
   async update({ cpuShares, cpuset, memoryNodes, memoryReservation, blockWeight, ...inside }: LimitChanges): Promise<void> {
     await updateInGuest(this.kernel(), inside, 'its VM');
-    const group = hostKernel((await readFileIfThere(join(this.#spec.runDir, CGROUP_FILE))) ?? cgroupName(this.#spec.id));
+    const group = hostKernel(await recordedCgroup(this.#spec));
     await applyLimits(group, {
       ...(inside.microCpus !== undefined && { microCpus: inside.microCpus, cpuPeriod: inside.cpuPeriod ?? HOST_PERIOD }),
       ...(cpuShares !== undefined && { cpuShares }),
