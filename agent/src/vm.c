@@ -88,8 +88,6 @@ static void read_output(struct watch *watch, uint32_t events)
 static const char *reason_of(int status, char *message, size_t capacity)
 {
 	message[0] = 0;
-	if (console_panic(message, capacity))
-		return "panic";
 	if (protocol_broken) {
 		(void)snprintf(message, capacity, "%s", protocol_message);
 		return "protocol";
@@ -100,8 +98,13 @@ static const char *reason_of(int status, char *message, size_t capacity)
 		(void)snprintf(message, capacity, "QEMU was killed by signal %d", WTERMSIG(status));
 		return "killed";
 	}
+	/* After what is certain: the console shows what the guest likes, also what looks like a panic. */
+	if (console_panic(message, capacity))
+		return "panic";
 	if (WEXITSTATUS(status) != 0)
 		console_tail(message, capacity);
+	else
+		(void)snprintf(message, capacity, "the guest reset or switched itself off");
 	return "exited";
 }
 
