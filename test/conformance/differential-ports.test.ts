@@ -175,7 +175,7 @@ test('as dockerd: what a link tells', { skip, timeout: TEST_MS }, async () => {
   assert.ok(daemon);
   const own = daemon;
   // Addresses and ids are each engine's own.
-  const script = `env | grep ^DB_ | sort; grep db /etc/hosts`;
+  const script = `env | grep ^DB_ | sort; grep dbhost /etc/hosts`;
   const normal = (text: string): string => text.replaceAll(/\b(\d{1,3}\.){3}\d{1,3}\b/g, 'ADDRESS');
   const tell = async (
     run: (args: readonly string[]) => Promise<{ stdout: string; stderr: string }>,
