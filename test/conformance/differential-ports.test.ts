@@ -43,6 +43,7 @@ const CASES: Readonly<Record<string, Case>> = {
     config: exposed('80/tcp'),
     host: bound({ '80/tcp': [{ HostIp: '203.0.113.9', HostPort: 'FREE' }] }),
   },
+  'sctp, as far as the kernel has it': { config: exposed('80/sctp'), host: bound({ '80/sctp': [{ HostPort: 'FREE' }] }) },
   'no port': { host: bound({ '80/tcp': [{ HostPort: 'x' }] }) },
   'a port too large': { host: bound({ '80/tcp': [{ HostPort: '99999' }] }) },
   'a range backwards': { host: bound({ '80/tcp': [{ HostPort: '90-80' }] }) },

@@ -184,7 +184,7 @@ function refusal(error: AgentError, requests: readonly PortRequest[]): AbodeErro
       return new AbodeError('internal', `Error starting userland proxy: listen ${network} ${where}: bind: cannot assign requested address`);
     }
     case NO_PROTOCOL:
-      return new AbodeError('internal', `Error starting userland proxy: listen ${protocol} ${where}: protocol not supported`);
+      return new AbodeError('internal', 'Error starting userland proxy: protocol not supported');
     default:
       return new AbodeError('internal', `Bind for ${where} failed: ${getSystemErrorMessage(-error.errno)}`);
   }
