@@ -14,6 +14,7 @@
 #include "qmp.h"
 #include "runtime.h"
 #include "shim.h"
+#include "vm_files.h"
 #include "vm_launch.h"
 
 /* A client that waits: for VM_START, QMP or GUEST. */
@@ -137,6 +138,7 @@ static void qemu_ended(struct job *job, int status)
 		console_add(bytes, (size_t)count);
 	}
 	state = EXITED;
+	vm_files_end();
 	loop_disarm(&kill_timer);
 	struct error err;
 	char tail[400];
@@ -154,6 +156,19 @@ static void guest_lost(const struct error *err)
 	(void)snprintf(protocol_message, sizeof protocol_message, "%s", err->message);
 	shim_log("%s", err->message);
 	(void)kill(qemu.pid, SIGKILL);
+}
+
+static void serve_files(struct client *client, const struct frame *request)
+{
+	struct error err;
+	struct builder nothing = {0};
+	if (state != RUNNING || vm_files_serve((struct fields){request->payload, request->size}, guest_lost, &err) < 0) {
+		if (state != RUNNING)
+			fail(&err, "gone", 0, "the VM does not run");
+		connection_refuse(&client->connection, request, &err);
+		return;
+	}
+	connection_answer(&client->connection, request, &nothing);
 }
 
 static void line_answered(void *owner, const char *line, bool is_error)
@@ -322,6 +337,9 @@ bool vm_handle(struct client *client, const struct frame *request)
 		return true;
 	case FRAME_QMP:
 		forward_qmp(client, request);
+		return true;
+	case FRAME_FILES_SERVE:
+		serve_files(client, request);
 		return true;
 	case FRAME_GUEST:
 		await_guest(client, request);

@@ -19,6 +19,8 @@ import { privateMemory } from '../process-memory.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
 import { StartError } from '../start-error.ts';
+import { VmFiles } from './files.ts';
+import { bindMounts } from './guest-mounts.ts';
 import { type GuestFile, initFields, processFields, seccompFilter } from './guest-process.ts';
 import { Machine } from './machine.ts';
 import { updateInGuest } from './update-in-guest.ts';
@@ -37,11 +39,14 @@ import type { MachineRequest, VmHost } from './vm-host.ts';
 const START_MS = 120_000;
 const STOP_MS = 10_000;
 const HOST_PERIOD = 100_000;
+/** Of the one container's mounts among what the VM has of the host. */
+const FILES_NAME = 'container';
 
 /** A machine that is on its way. */
 interface Launch {
   readonly done: Promise<void>;
   readonly type: MachineType;
+  readonly files: VmFiles;
 }
 
 export class VmSandbox implements Sandbox {
@@ -70,7 +75,11 @@ export class VmSandbox implements Sandbox {
       const machine = new Machine(await shim);
       const done = machine.launch(plan);
       done.catch(() => undefined); // told by the start
-      return new VmSandbox(spec, machine, { done, type: plan.type });
+      return new VmSandbox(spec, machine, {
+        done,
+        type: plan.type,
+        files: new VmFiles(machine, host.options.agentPath, spec.runDir, cgroupName(spec)),
+      });
     } catch (error) {
       await shim.then((started) => new Machine(started).shutDown(0)).catch(() => undefined);
       throw error;
@@ -96,8 +105,8 @@ export class VmSandbox implements Sandbox {
     if (this.#origin === undefined) throw new AbodeError('internal', 'a machine that was adopted is started already');
     if ('done' in this.#origin) {
       await this.#origin.done;
-      const { type } = this.#origin;
-      return this.#startInit(type.data === 'prepared', isWorthwhile(type, this.#spec.limits));
+      const { type, files } = this.#origin;
+      return this.#startInit(type.data === 'prepared', isWorthwhile(type, this.#spec.limits), files);
     }
     const image = await this.#spec.disk();
     // What is asked of the guest waits in its port until it goes on.
@@ -212,22 +221,26 @@ export class VmSandbox implements Sandbox {
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
-  async #startInit(prepared: boolean, rehearsed: boolean): Promise<number> {
+  async #startInit(prepared: boolean, rehearsed: boolean, hostFiles?: VmFiles): Promise<number> {
     const { init } = this.#spec;
     const files = await Promise.all(
       this.#spec.files.map(async ({ source, destination }): Promise<GuestFile> => ({ destination, content: await readFile(source) })),
     );
+    const fields = initFields(processFields(this.#spec, init, GUEST_ROOT), this.#spec, files);
     const steps = [
       this.#machine.guest(START_MS),
       ...(prepared && rehearsed ? [rehearse(this.#machine, this.#spec)] : []),
       this.#machine.identify(undefined, machineId(this.#spec.id)),
       ...this.#configureNetwork(),
       ...(prepared ? [] : [...mountData(this.#machine), ...mountRoot(this.#machine)]),
-      this.#start(init, initFields(processFields(this.#spec, init, GUEST_ROOT), this.#spec, files), 'create'),
     ];
-    const results = await Promise.allSettled(steps);
-    // The first that failed is the cause of those after it.
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    if (this.#spec.mounts.length === 0 || hostFiles === undefined) {
+      await settleAll([...steps, this.#start(init, fields, 'create')]);
+    } else {
+      const shared = hostFiles.add(FILES_NAME, this.#spec.mounts);
+      await settleAll([...steps, shared]);
+      await this.#start(init, await bindMounts(this.#machine, fields, this.#spec, await shared), 'create');
+    }
     return this.#machine.shim.sandboxPid();
   }
 
@@ -253,6 +266,12 @@ export class VmSandbox implements Sandbox {
   }
 }
 
+/** The first that failed is the cause of those after it. */
+async function settleAll(steps: ReadonlyArray<Promise<unknown>>): Promise<void> {
+  const results = await Promise.allSettled(steps);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
 async function machineRequest(boot: 'template' | 'cold', spec: ContainerSpec): Promise<MachineRequest> {
   const { id, rootDir, runDir, limits, network } = spec;
   if (spec.cgroupParent !== undefined) await recordCgroup(spec);
@@ -272,6 +291,7 @@ async function machineRequest(boot: 'template' | 'cold', spec: ContainerSpec): P
     ...(hasHostLimits(held) ? { hostLimits: held } : {}),
     paused: false,
     prepared: await padImageDisk(image.path),
+    files: spec.mounts.length > 0,
   };
 }
 
@@ -280,6 +300,8 @@ async function takeFromPool(host: VmHost, spec: ContainerSpec): Promise<PooledMa
   const dataDisk = join(spec.rootDir, 'data.img');
   // One that waits is in a cgroup already, which has none of these.
   if (spec.cgroupParent !== undefined || hasHostLimits(hostLimits(spec))) return undefined;
+  // Its port for files leads nowhere.
+  if (spec.mounts.length > 0) return undefined;
   if (host.pool.size === 0 || (await exists(dataDisk)) || !(await padImageDisk((await spec.disk()).path))) return undefined;
   await mkdir(spec.rootDir, { recursive: true });
   return host.pool.take(
