@@ -1,5 +1,6 @@
 /** `docker update`: what a container may take, and whether it comes back, changed while it runs. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { conformance, type Subject } from '../fixtures/conformance.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -30,6 +31,17 @@ behaviour('processors of a container that runs', async (subject) => {
   const quota = await limit(subject, 'cpu/cpu.cfs_quota_us', 'cpu.max');
   assert.equal(quota.split(' ')[0], '30000');
   assert.equal(await subject.inspect('{{.HostConfig.NanoCpus}}'), '300000000');
+});
+
+behaviour('the processors that it may run on', async (subject) => {
+  await subject.background([], 'sleep', '1000');
+  const { code, stderr } = await subject.docker('update', '--cpuset-cpus', '0', subject.name);
+  assert.equal(code, 0, stderr);
+  // Of a VM it is the VM that is kept to them.
+  const pid = subject.isolation.name === 'hybrid' ? undefined : await subject.inspect('{{.State.Pid}}');
+  const allowed =
+    pid === undefined ? (await subject.exec([], 'cat', '/proc/self/status')).stdout : await readFile(`/proc/${pid}/status`, 'utf8');
+  assert.match(allowed, /^Cpus_allowed_list:\t0$/m);
 });
 
 behaviour('a VM gets no more than its machine has, and a container not more than the host', async (subject) => {

@@ -1,6 +1,6 @@
 /** A container in a VM of its own: a clone of a template (or a cold boot) whose guest runs nothing else. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
@@ -8,7 +8,7 @@ import { FrameType } from '../../agent-client/frame.ts';
 import { AbodeError, invalid } from '../../base/errors.ts';
 import { exists } from '../../base/files.ts';
 import { createCgroup, removeCgroup } from '../cgroup.ts';
-import { hasHostLimits, type HostLimits } from '../cgroup-limits.ts';
+import { hasHostLimits, type HostLimits, limitCgroup } from '../cgroup-limits.ts';
 import { cgroupName, recordCgroup, recordedCgroup } from '../cgroup-name.ts';
 import type { Attachment } from '../attachment.ts';
 import type { FileAccess } from '../file-access.ts';
@@ -181,15 +181,22 @@ export class VmSandbox implements Sandbox {
   /** Memory, processors and processes are the guest's to hold, how the VM as a whole fares on the host is the host's. */
   async update({ cpuShares, cpuset, memoryNodes, memoryReservation, blockWeight, ...inside }: LimitChanges): Promise<void> {
     await updateInGuest(this.kernel(), inside, 'its VM');
-    const group = hostKernel(await recordedCgroup(this.#spec));
-    await applyLimits(group, {
+    const group = await recordedCgroup(this.#spec);
+    if (cpuset !== undefined) await this.#keepTo(group, cpuset);
+    await applyLimits(hostKernel(group), {
       ...(inside.microCpus !== undefined && { microCpus: inside.microCpus, cpuPeriod: inside.cpuPeriod ?? HOST_PERIOD }),
       ...(cpuShares !== undefined && { cpuShares }),
-      ...(cpuset !== undefined && { cpuset }),
       ...(memoryNodes !== undefined && { memoryNodes }),
       ...(memoryReservation !== undefined && { memoryReservation: memoryReservation + QEMU_OVERHEAD }),
       ...(blockWeight !== undefined && { blockWeight }),
     });
+  }
+
+  /** QEMU with all its threads to these processors of the host. */
+  async #keepTo(group: string, cpuset: string): Promise<void> {
+    const joined = await limitCgroup(group, { cpuShares: 0, cpuset, resources: undefined, overhead: 0 });
+    const qemu = await this.#machine.shim.sandboxPid();
+    for (const directory of joined) await writeFile(join(directory, 'cgroup.procs'), String(qemu));
   }
 
   async release(options: ReleaseOptions): Promise<void> {
