@@ -92,6 +92,8 @@ export class RunControl {
       const { host, changes } = planUpdate(record, request);
       const sandbox = this.sandbox(id);
       if (record.state.status === 'running' && sandbox !== undefined && Object.keys(changes).length > 0) {
+        if (record.isolation.kind === 'vm' && record.state.paused)
+          throw conflict(`Cannot update container ${id}: its VM is paused, and takes new limits when it is unpaused`);
         await sandbox.update(changes).catch((error: unknown) => {
           if (!(error instanceof AbodeError)) throw error;
           throw new AbodeError(error.code, `Cannot update container ${id}: ${error.message}`, { cause: error });

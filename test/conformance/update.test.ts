@@ -55,6 +55,16 @@ behaviour('a VM gets no more than its machine has, and a container not more than
   }
 });
 
+behaviour('a paused container takes new limits, or says why not', async (subject) => {
+  await subject.background(['-m', '64m'], 'sleep', '1000');
+  await subject.daemon.docker('pause', subject.name);
+  const { code, stderr } = await subject.docker('update', '-m', '80m', '--memory-swap', '160m', subject.name);
+  if (subject.isolation.name === 'vm') assert.match(stderr, /its VM is paused, and takes new limits when it is unpaused/);
+  else assert.equal(code, 0, stderr);
+  assert.equal((await subject.docker('update', '--restart', 'no', subject.name)).code, 0, 'what no process is told can always be');
+  await subject.daemon.docker('unpause', subject.name);
+});
+
 behaviour('what is updated while it does not run holds at its start', async (subject) => {
   await subject.create(['-m', '64m'], 'sleep', '1000');
   await subject.daemon.docker('update', '-m', '80m', '--memory-swap', '160m', subject.name);
