@@ -13,6 +13,7 @@
 #include "connection.h"
 #include "conntrack.h"
 #include "port_request.h"
+#include "ports_confine.h"
 
 /* Where the daemon that began this process talks to it. */
 enum { SERVED = 3, BACKLOG = 8 };
@@ -86,8 +87,10 @@ static int hold(struct fields request, struct builder *answer, struct error *err
 	cleanup_free char *name = fields_string(request, TAG_CONTAINER);
 	if (!name)
 		return fail(err, "invalid", 0, "PORTS_OPEN without CONTAINER");
-	if (*find(name))
-		return fail(err, "invalid", 0, "ports of %s are held already", name);
+	/* Of a request whose answer the daemon did not wait for. */
+	struct holder **former = find(name);
+	if (*former)
+		release(former);
 	struct holder *holder = calloc(1, sizeof *holder);
 	if (!holder)
 		return fail(err, "system", errno, "memory for a container's ports");
@@ -253,6 +256,11 @@ int ports_main(const char *path)
 	listener = (struct watch){.fd = listen_at(path), .ready = on_daemon};
 	if (listener.fd < 0) {
 		(void)fprintf(stderr, "listen on %s: %s\n", path, strerror(errno));
+		return 1;
+	}
+	struct error err;
+	if (ports_confine(&err) < 0) {
+		(void)fprintf(stderr, "%s\n", err.message);
 		return 1;
 	}
 	loop_watch(&listener, EPOLLIN);

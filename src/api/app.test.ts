@@ -157,7 +157,7 @@ test("what Docker's client sends is tolerated, and only what the engine knows re
       ContainerIDFile: '',
       LogConfig: { Type: '', Config: {} },
       NetworkMode: 'none',
-      PortBindings: {},
+      PortBindings: null,
       RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
       CapAdd: null,
       Dns: [],
@@ -416,7 +416,7 @@ test('prune takes what is stopped, old enough and unlabelled', async (t) => {
   });
   assert.deepEqual((await prune({ 'label!': ['keep'] })).body, {
     ContainersDeleted: [gone],
-    SpaceReclaimed: 0,
+    SpaceReclaimed: 5,
   });
   assert.deepEqual([...fixture.engine.containers.keys()], [keep, running]);
 });

@@ -7,6 +7,7 @@ import type {
   AttachOptions,
   Attachment,
   ContainerEngine,
+  ContainerSize,
   CreateRequest,
   EngineEvent,
   EventQuery,
@@ -23,6 +24,7 @@ import type {
   StatsQuery,
   StatsSample,
   SystemFacts,
+  UpdateRequest,
   WaitCondition,
   WaitResult,
 } from '../engine/api.ts';
@@ -139,6 +141,7 @@ export class FakeEngine implements ContainerEngine {
   readonly calls: string[] = [];
   fileChanges: FileChange[] = [];
   samples: StatsSample[] = [];
+  containerSize: ContainerSize = { rw: 5, rootFs: 105 };
   readonly created: CreateRequest[] = [];
   readonly history: EngineEvent[] = [];
   readonly #images: Images;
@@ -328,6 +331,24 @@ export class FakeEngine implements ContainerEngine {
   async memory(reference: string): Promise<MemoryUse> {
     this.get(reference);
     return { own: 1, template: 2, pool: 3 };
+  }
+
+  announce({ type, action, id, attributes }: Omit<EngineEvent, 'timeNano'>): void {
+    this.calls.push(`event ${type} ${action} ${id} ${attributes['name'] ?? attributes['reclaimed'] ?? ''}`);
+  }
+
+  async size(reference: string): Promise<ContainerSize> {
+    this.get(reference);
+    return this.containerSize;
+  }
+
+  async sizes(records: readonly ContainerRecord[]): Promise<ReadonlyMap<string, ContainerSize>> {
+    return new Map(records.map(({ id }) => [id, this.containerSize]));
+  }
+
+  async update(reference: string, request: UpdateRequest): Promise<void> {
+    this.get(reference);
+    this.calls.push(`update ${JSON.stringify(request)}`);
   }
 
   async top(reference: string, psArguments: string): Promise<ProcessList> {

@@ -9,7 +9,7 @@ import { loadConfig } from '../config/config.ts';
 import { createApi } from './app.ts';
 import type { Api } from './context.ts';
 import { FakeEngine, FakeImages } from './fake-engine.ts';
-import { close, listen } from './server.ts';
+import { claimSocket, close, listen } from './server.ts';
 
 export interface Fixture {
   readonly api: Api;
@@ -33,6 +33,7 @@ export async function startApi(t: TestContext): Promise<Fixture> {
     version: '0.0.1',
     components: [{ name: 'crun', version: '1.8.1' }],
   });
+  await claimSocket(config.socket);
   await listen(api, config.socket);
   t.after(async () => {
     await close(api, 1000);

@@ -5,6 +5,7 @@ import { routeMemory } from './abode/memory.ts';
 import { routeVms } from './abode/vms.ts';
 import { acceptBytes, acceptJson } from './body.ts';
 import { routeArchive } from './containers/archive.ts';
+import { routeAttachWebSocket } from './containers/attach-websocket.ts';
 import { routeAttach } from './containers/attach.ts';
 import { routeChanges } from './containers/changes.ts';
 import { routeCreate } from './containers/create.ts';
@@ -24,6 +25,7 @@ import { routeStats } from './containers/stats.ts';
 import { routeStop } from './containers/stop.ts';
 import { routeTop } from './containers/top.ts';
 import { routeUnpause } from './containers/unpause.ts';
+import { routeUpdate } from './containers/update.ts';
 import { routeWait } from './containers/wait.ts';
 import type { Api, ApiContext } from './context.ts';
 import { routeExecCreate } from './exec/create.ts';
@@ -48,6 +50,7 @@ import { routeDiskUsage } from './system/disk-usage.ts';
 import { routeEvents } from './system/events.ts';
 import { routeInfo } from './system/info.ts';
 import { routePing } from './system/ping.ts';
+import { routeBuildPrune } from './system/prune-build.ts';
 import { routeVersion } from './system/version.ts';
 import { refuseUnsupported } from './unsupported.ts';
 import { routeVolumes } from './volumes/list.ts';
@@ -59,6 +62,7 @@ const JSON_ROUTES: readonly Route[] = [
   routeInfo,
   routeEvents,
   routeDiskUsage,
+  routeBuildPrune,
   routeCreate,
   routeList,
   routeInspect,
@@ -76,6 +80,7 @@ const JSON_ROUTES: readonly Route[] = [
   routeChanges,
   routeExport,
   routeTop,
+  routeUpdate,
   routeStats,
   routeResize,
   routeExecCreate,
@@ -102,6 +107,7 @@ const BYTE_ROUTES: readonly Route[] = [
   routePing,
   routeAttach,
   routeArchive,
+  routeAttachWebSocket,
   routeLoad,
   routeImageCreate,
   routeAuth,

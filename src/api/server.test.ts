@@ -12,7 +12,7 @@ import { createApi } from './app.ts';
 import type { Api } from './context.ts';
 import { FakeEngine, FakeImages } from './fake-engine.ts';
 import { RawClient, startApi } from './fixture.ts';
-import { close, listen } from './server.ts';
+import { claimSocket, close, listen } from './server.ts';
 
 function newApi(): Api {
   const images = new FakeImages();
@@ -46,6 +46,7 @@ test('a socket that a killed daemon left is replaced', async (t) => {
   await once(child, 'close');
   assert.ok((await stat(path)).isSocket());
   const api = newApi();
+  await claimSocket(path);
   await listen(api, path);
   await close(api, 1000);
 });
@@ -54,10 +55,10 @@ test('a socket that somebody answers on, and what is no socket, stay', async (t)
   const path = join(await directory(t), 'api.sock');
   const other = createServer().listen(path);
   await once(other, 'listening');
-  await assert.rejects(listen(newApi(), path), { code: 'conflict', message: /already answers/ });
+  await assert.rejects(claimSocket(path), { code: 'conflict', message: /already answers/ });
   other.close();
   await writeFile(`${path}.txt`, 'mine');
-  await assert.rejects(listen(newApi(), `${path}.txt`), {
+  await assert.rejects(claimSocket(`${path}.txt`), {
     code: 'conflict',
     message: /not a socket/,
   });

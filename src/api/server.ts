@@ -1,18 +1,23 @@
 /** The application on its unix socket. */
-import { chmod, chown, lstat, mkdir, rm } from 'node:fs/promises';
+import { chmod, chown, lstat, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { AbodeError, conflict, hasErrno } from '../base/errors.ts';
-import { readFileIfThere } from '../base/files.ts';
+import { makeDirectories, readFileIfThere } from '../base/files.ts';
 import type { Api } from './context.ts';
 
 /** Whoever may open the socket may do everything on this machine. */
 const SOCKET_MODE = 0o660;
 const IDLE_CHECK_MS = 20;
 
-export async function listen(api: Api, path: string): Promise<void> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o755 });
+/** Makes the place of the socket free, before anything else is begun. */
+export async function claimSocket(path: string): Promise<void> {
+  await makeDirectories(dirname(path), 0o755);
   await removeStale(path);
+}
+
+/** On a path that was claimed. */
+export async function listen(api: Api, path: string): Promise<void> {
   await api.listen({ path });
   const group = await findGroup('docker');
   if (group !== undefined) await chown(path, process.getuid?.() ?? 0, group);

@@ -3,13 +3,10 @@ import { AbodeError } from '../base/errors.ts';
 import type { Api } from './context.ts';
 
 const MISSING: ReadonlyArray<readonly ['GET' | 'PUT' | 'POST' | 'HEAD', string, string]> = [
-  ['GET', '/containers/:id/attach/ws', 'attaching over a WebSocket'],
   ['GET', '/containers/:id/checkpoints', 'docker checkpoint'],
   ['POST', '/containers/:id/checkpoints', 'docker checkpoint'],
-  ['POST', '/containers/:id/update', 'docker update'],
   ['POST', '/commit', 'docker commit'],
   ['POST', '/build', 'docker build'],
-  ['POST', '/build/prune', 'docker builder prune'],
   ['POST', '/session', 'docker build'],
   ['POST', '/images/:name/push', 'docker push'],
   ['GET', '/images/search', 'docker search'],

@@ -1,8 +1,8 @@
 /** Files that a crash may not tear: written under a temporary name, synced, renamed. */
 import { randomBytes } from 'node:crypto';
-import { access, open, readFile, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
-import { hasErrno } from './errors.ts';
+import { access, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { AbodeError, hasErrno, messageOf } from './errors.ts';
 
 /** Replaces `path` with `content` as one step that survives a power cut. */
 export async function writeFileAtomic(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
@@ -21,6 +21,25 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     throw error;
   }
   await syncDirectory(dirname(path));
+}
+
+/** A directory with its parents; `mkdir` of Node, told to do that, tries for ever where a filesystem takes none (/proc). */
+export async function makeDirectories(path: string, mode: number): Promise<void> {
+  for (const ancestor of ancestorsOf(resolve(path))) {
+    try {
+      await mkdir(ancestor, { mode });
+    } catch (error) {
+      if (!hasErrno(error, 'EEXIST'))
+        throw new AbodeError('internal', `the directory ${path} cannot be made: ${messageOf(error)}`, { cause: error });
+      if (!(await stat(ancestor)).isDirectory()) throw new AbodeError('conflict', `${ancestor} is in the way: it is not a directory`);
+    }
+  }
+}
+
+/** From the topmost to the path itself. */
+function ancestorsOf(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [] : [...ancestorsOf(parent), path];
 }
 
 /** Makes renames and creations in a directory durable. */

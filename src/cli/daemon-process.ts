@@ -1,10 +1,10 @@
 /** The daemon as a process: started in the background, found again by its pid file, stopped. */
-import { mkdir, open, readFile, stat } from 'node:fs/promises';
+import { open, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { AbodeError, hasErrno } from '../base/errors.ts';
-import { readFileIfThere } from '../base/files.ts';
+import { makeDirectories, readFileIfThere } from '../base/files.ts';
 import { spawnDetached } from '../base/process.ts';
 import type { Config } from '../config/config.ts';
 import { metricsText } from '../config/metrics-address.ts';
@@ -34,7 +34,7 @@ function logPathOf(config: Config): string {
 
 /** Starts the daemon in a session of its own and waits until it answers. */
 export async function startDaemon(config: Config, signal?: AbortSignal): Promise<void> {
-  await mkdir(config.runDir, { recursive: true, mode: 0o711 });
+  await makeDirectories(config.runDir, 0o711);
   const logPath = logPathOf(config);
   const log = await open(logPath, 'a', 0o600);
   const before = (await stat(logPath)).size;
@@ -54,8 +54,11 @@ export async function startDaemon(config: Config, signal?: AbortSignal): Promise
   const deadline = AbortSignal.timeout(START_MS);
   for (;;) {
     const end = await Promise.race([gone, sleep(POLL_MS, undefined)]);
-    if (end !== undefined) throw await startError(`the daemon did not start: ${end}`, logPath, before);
     if (await answersPing(config.socket)) return;
+    // Another one may have been started at the same time: then that is waited for.
+    if (end !== undefined && (await findDaemon(config)) === undefined)
+      throw await startError(`the daemon did not start: ${end}`, logPath, before);
+    if (end !== undefined) await sleep(POLL_MS);
     if (signal?.aborted === true || deadline.aborted) {
       child.kill('SIGTERM');
       signal?.throwIfAborted();

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { addDaemonOptions, configOf } from './global-options.ts';
+import { exitStatusOf, explainError } from './report-error.ts';
 
 export function registerDaemon(program: Command): void {
   addDaemonOptions(program.command('daemon'))
@@ -8,7 +9,13 @@ export function registerDaemon(program: Command): void {
     .action(async (_options: unknown, command: Command) => {
       // Only this command needs the engine.
       const { runDaemon } = await import('../daemon/run-daemon.ts');
-      await runDaemon(configOf(command));
-      process.exit(0);
+      try {
+        await runDaemon(configOf(command));
+        process.exit(0);
+      } catch (error) {
+        // What a failed start had begun does not keep the process.
+        process.stderr.write(`${explainError(error)}\n`);
+        process.exit(exitStatusOf(error));
+      }
     });
 }

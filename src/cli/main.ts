@@ -51,4 +51,10 @@ async function main(): Promise<void> {
   }
 }
 
+// A reader that has seen enough, as `head`, is no error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 await main();

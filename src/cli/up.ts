@@ -18,6 +18,11 @@ export function registerUp(program: Command): void {
         process.stderr.write(`abode: running at ${config.socket}\n`);
       }
       // Alone on stdout, so that a shell can evaluate it.
-      process.stdout.write(`export DOCKER_HOST=unix://${config.socket}\n`);
+      process.stdout.write(`export DOCKER_HOST=${quoteWord(`unix://${config.socket}`)}\n`);
     });
+}
+
+/** As a POSIX shell reads it as one word. */
+function quoteWord(text: string): string {
+  return /^[\w./:@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -33,7 +33,7 @@ export async function serveMetrics(api: Api, address: MetricsAddress): Promise<S
   return server;
 }
 
-export function closeMetrics(server: Server | undefined): void {
-  server?.close();
-  server?.closeAllConnections();
+export function closeMetrics(server: Server): void {
+  server.close();
+  server.closeAllConnections();
 }

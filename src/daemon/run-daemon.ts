@@ -1,16 +1,17 @@
 /** The composition root: the one place that makes the daemon's parts and ends them in order. */
-import { mkdir, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createApi } from '../api/app.ts';
-import { close, listen } from '../api/server.ts';
-import { AbodeError, hasErrno, messageOf } from '../base/errors.ts';
-import { readFileIfThere, writeFileAtomic } from '../base/files.ts';
+import { claimSocket, close, listen } from '../api/server.ts';
+import { AbodeError } from '../base/errors.ts';
+import { makeDirectories, writeFileAtomic } from '../base/files.ts';
 import { createLog } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import { Engine } from '../engine/engine.ts';
 import { ImageStore } from '../images/store.ts';
 import { connectSpawner } from '../sandbox/shim-spawner.ts';
 import { Database } from '../state/database.ts';
+import { lockDirectory } from './directory-lock.ts';
 import { closeMetrics, serveMetrics } from './metrics-server.ts';
 import { components, VERSION } from './versions.ts';
 
@@ -21,31 +22,58 @@ const GUEST = join(PROJECT, 'build', 'guest');
 /** Requests under way get this long to end. */
 const CLOSE_MS = 5000;
 
-/** Runs the daemon until SIGTERM or SIGINT. Workloads outlive it. */
+/** Runs the daemon until SIGTERM or SIGINT. Workloads outlive it. A start that fails leaves nothing. */
 export async function runDaemon(config: Config): Promise<void> {
   const log = createLog(config.logLevel);
-  await mkdir(config.root, { recursive: true, mode: 0o711 });
-  await mkdir(config.runDir, { recursive: true, mode: 0o711 });
+  checkPathLengths(config);
+  await using parts = new AsyncDisposableStack();
+  for (const directory of [config.root, config.runDir]) {
+    await makeDirectories(directory, 0o711);
+    parts.use(await lockDirectory(directory));
+  }
+  await claimSocket(config.socket);
   const pidFile = join(config.runDir, 'daemon.pid');
-  await refuseSecond(pidFile);
+  parts.defer(() => rm(pidFile, { force: true }));
   await writeFileAtomic(pidFile, `${String(process.pid)}\n`, 0o644);
   const stop = stopSignal();
   connectSpawner(AGENT);
-  const database = Database.open(join(config.root, 'abode.db'));
+  const database = parts.adopt(Database.open(join(config.root, 'abode.db')), (open) => {
+    open.close();
+  });
   const images = new ImageStore({ root: join(config.root, 'images'), database, agentPath: AGENT, log });
-  const engine = await Engine.open({ config, database, images, log, agentPath: AGENT, guestDirectory: GUEST });
+  const engine = parts.adopt(await Engine.open({ config, database, images, log, agentPath: AGENT, guestDirectory: GUEST }), (open) =>
+    open.close(),
+  );
   await images.ensureBase();
   const api = createApi({ engine, images, config, log, version: VERSION, components: await components() });
+  parts.defer(() => close(api, CLOSE_MS));
   await listen(api, config.socket);
-  const metrics = config.metrics === undefined ? undefined : await serveMetrics(api, config.metrics);
+  if (config.metrics !== undefined) parts.adopt(await serveMetrics(api, config.metrics), closeMetrics);
   log.info({ socket: config.socket, root: config.root }, 'ready');
   await stop;
   log.info('stopping; containers and VMs go on');
-  closeMetrics(metrics);
-  await close(api, CLOSE_MS);
-  await engine.close();
-  database.close();
-  await rm(pidFile, { force: true });
+}
+
+/** Of a unix socket (unix(7)), in bytes. */
+const SOCKET_PATH_MAX = 107;
+/** The longest that a shim's socket has below the run directory. */
+const SHIM_SOCKET = '/c/0123456789abcdef01234567/shim.sock';
+
+function checkPathLengths({ socket, runDir }: Config): void {
+  for (const [what, path, option] of [
+    ['the socket', socket, '--socket'],
+    ['the socket of a container', `${runDir}${SHIM_SOCKET}`, '--run-dir'],
+  ] as const) {
+    const length = Buffer.byteLength(path);
+    if (length <= SOCKET_PATH_MAX) continue;
+    throw new AbodeError(
+      'invalid',
+      `the path of ${what} is ${String(length)} bytes long, ${String(SOCKET_PATH_MAX)} are possible: ${path}`,
+      {
+        hint: `choose a shorter ${option}`,
+      },
+    );
+  }
 }
 
 function stopSignal(): Promise<void> {
@@ -56,22 +84,4 @@ function stopSignal(): Promise<void> {
       });
     }
   });
-}
-
-/** Two daemons on one directory would tear each other's containers down. */
-async function refuseSecond(pidFile: string): Promise<void> {
-  const pid = Number(await readFileIfThere(pidFile));
-  if (!Number.isInteger(pid) || pid <= 0 || pid === process.pid) return;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    if (hasErrno(error, 'ESRCH')) return;
-    throw new AbodeError('internal', `cannot tell whether process ${String(pid)} lives: ${messageOf(error)}`);
-  }
-  const command = await readFileIfThere(`/proc/${String(pid)}/cmdline`).catch(() => undefined);
-  if (command?.includes('daemon') === true) {
-    throw new AbodeError('conflict', `a daemon (process ${String(pid)}) already uses ${pidFile}`, {
-      hint: 'stop it with ./abode down, or give this one its own --root and --run-dir',
-    });
-  }
 }

@@ -106,6 +106,28 @@ export interface MemoryUse {
   readonly pool: number;
 }
 
+/** What `docker update` changes; what is zero, empty or missing stays. */
+export interface UpdateRequest {
+  readonly Memory?: number;
+  readonly MemorySwap?: number;
+  readonly MemoryReservation?: number;
+  readonly NanoCpus?: number;
+  readonly CpuPeriod?: number;
+  readonly CpuQuota?: number;
+  readonly CpuShares?: number;
+  readonly CpusetCpus?: string;
+  readonly CpusetMems?: string;
+  readonly BlkioWeight?: number;
+  readonly PidsLimit?: number | null;
+  readonly RestartPolicy?: { readonly Name?: string; readonly MaximumRetryCount?: number };
+}
+
+export interface ContainerSize {
+  /** Bytes in its own layer; and with its image's. */
+  readonly rw: number;
+  readonly rootFs: number;
+}
+
 export interface ProcessList {
   readonly titles: readonly string[];
   readonly processes: ReadonlyArray<readonly string[]>;
@@ -232,6 +254,10 @@ export interface ContainerEngine {
   resize(reference: string, rows: number, columns: number): Promise<void>;
   memory(reference: string): Promise<MemoryUse>;
 
+  size(reference: string): Promise<ContainerSize>;
+  /** By id. */
+  sizes(records: readonly ContainerRecord[]): Promise<ReadonlyMap<string, ContainerSize>>;
+  update(reference: string, request: UpdateRequest): Promise<void>;
   top(reference: string, psArguments: string): Promise<ProcessList>;
   stats(reference: string, query: StatsQuery): AsyncIterable<StatsSample>;
   statPath(reference: string, path: string): Promise<PathStat>;
@@ -253,6 +279,8 @@ export interface ContainerEngine {
   getVm(name: string): VmRecord;
   removeVm(name: string, options: { force: boolean }): Promise<void>;
 
+  /** Tells of what happened elsewhere: to an image, or to many at once. */
+  announce(event: Omit<EngineEvent, 'timeNano'>): void;
   events(query: EventQuery): AsyncIterable<EngineEvent>;
   facts(): Promise<SystemFacts>;
   /** For Prometheus; `version` is Abode's own. */

@@ -30,7 +30,7 @@ export class ContainerFiles {
   async stat(id: string, reference: string, path: string): Promise<PathStat> {
     const absolute = absolutePath(path);
     await using files = await this.#open(id);
-    const output = await told(reference, path, () => runToEnd(files, [...files.root(true), 'stat', absolute]));
+    const output = await told(reference, path, async () => runToEnd(files, [...(await files.root(true)), 'stat', absolute]));
     return parsePathStat(output, baseName(absolute)).stat;
   }
 
@@ -39,7 +39,7 @@ export class ContainerFiles {
     const name = baseName(absolute);
     const files = await this.#open(id);
     try {
-      const helper = await files.start([...files.root(true), 'get', absolute, name]);
+      const helper = await files.start([...(await files.root(true)), 'get', absolute, name]);
       const output = helper.output();
       const { stat, rest } = await told(reference, path, () => readStat(output, name));
       return { stat, content: stream(rest, output, files) };
@@ -55,7 +55,7 @@ export class ContainerFiles {
     const user = options.copyUidGid ? (record.config.User ?? '') : '';
     await using files = await this.#open(id);
     const words = [
-      ...[...files.root(true), 'put', absolutePath(path)],
+      ...[...(await files.root(true)), 'put', absolutePath(path)],
       ...(options.noOverwriteDirNonDir ? ['--keep-kinds'] : []),
       ...(user === '' ? [] : ['--user', user]),
     ];
@@ -85,7 +85,7 @@ export class ContainerFiles {
   async export(id: string): Promise<Readable> {
     const files = await this.#open(id);
     try {
-      const helper = await files.start([...files.root(false), 'export']);
+      const helper = await files.start([...(await files.root(false)), 'export']);
       return stream(undefined, helper.output(), files);
     } catch (error) {
       await files[Symbol.asyncDispose]();

@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { release as kernelRelease } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { AbodeError, conflict, messageOf, notFound } from '../base/errors.ts';
+import { AbodeError, conflict, invalid, messageOf, notFound } from '../base/errors.ts';
 import type { Log } from '../base/log.ts';
 import type { Config } from '../config/config.ts';
 import type { ImageRecord, Images } from '../images/api.ts';
@@ -23,6 +23,7 @@ import type {
   Attachment,
   AttachOptions,
   ContainerEngine,
+  ContainerSize,
   CreateRequest,
   EngineEvent,
   EventQuery,
@@ -38,6 +39,7 @@ import type {
   StatsQuery,
   StatsSample,
   SystemFacts,
+  UpdateRequest,
   WaitCondition,
   WaitResult,
 } from './api.ts';
@@ -49,6 +51,7 @@ import { containerPaths } from './container-paths.ts';
 import { checkHostConfig, containerSpec } from './container-spec.ts';
 import { ContainerTable } from './container-table.ts';
 import { containerAttributes } from './event-attributes.ts';
+import { describeContainers } from './container-metrics.ts';
 import { countEvents, describeEngine } from './engine-metrics.ts';
 import { EventBus } from './event-bus.ts';
 import { EventHistory } from './event-history.ts';
@@ -57,18 +60,21 @@ import { HealthMonitors } from './health/monitors.ts';
 import { checkVmName, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
 import { keepsAddress, resolveLinks } from './links.ts';
 import { filterContainers } from './list-filter.ts';
+import { measureAll } from './measure.ts';
 import { logTarget } from './log-options.ts';
 import { readLog } from './log-reader.ts';
 import { randomName } from './names.ts';
 import { Numbers } from './numbers.ts';
-import { checkPorts, publications } from './port-requests.ts';
+import { checkPorts, portWarnings, publications } from './port-requests.ts';
 import { reconcile } from './reconcile.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from './record.ts';
 import { isRestarting, refuseRestarting } from './restart-policy.ts';
 import { RunControl, type TerminalSize } from './run-control.ts';
+import { Sizes } from './sizes.ts';
 import { StartMetrics } from './start-metrics.ts';
 import { Stats } from './stats.ts';
 import { listProcesses } from './top.ts';
+import { describeVms } from './vm-metrics.ts';
 import { VmRecords } from './vm-records.ts';
 
 export interface EngineOptions {
@@ -97,6 +103,7 @@ export class Engine implements ContainerEngine {
   readonly #health: HealthMonitors;
   readonly #files: ContainerFiles;
   readonly #stats: Stats;
+  readonly #sizes: Sizes;
   readonly #sandboxes: Sandboxes;
 
   private constructor(options: EngineOptions, network: Network) {
@@ -153,6 +160,11 @@ export class Engine implements ContainerEngine {
     this.#execs = new Execs({ ...parts, runs: this.#runs });
     this.#health = new HealthMonitors({ ...parts, execs: this.#execs, log });
     this.#stats = new Stats({ containers: this.#containers, sandbox: (id) => this.#runs.sandbox(id) });
+    this.#sizes = new Sizes({
+      usage: (record) => this.#usage(record),
+      imageSize: (record) => options.images.get(record.imageId).size,
+      log,
+    });
     this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
   }
 
@@ -170,26 +182,37 @@ export class Engine implements ContainerEngine {
       published: publications(new ContainerTable(database).all()),
     };
     const engine = new Engine(options, await Network.open(database, config.bridge, log, ports));
-    await engine.#vmHost.sweep().catch((error: unknown) => {
+    try {
+      await engine.#takeOver();
+    } catch (error) {
+      await engine.close().catch(() => undefined);
+      throw error;
+    }
+    return engine;
+  }
+
+  /** What an earlier daemon left: that which runs goes on, the rest goes. */
+  async #takeOver(): Promise<void> {
+    const { config, log } = this.#options;
+    await this.#vmHost.sweep().catch((error: unknown) => {
       log.warn({ error: messageOf(error) }, 'removing what VMs of an earlier daemon left');
     });
-    engine.#guestKernel = await readGuestFiles(options.guestDirectory).then(
+    this.#guestKernel = await readGuestFiles(this.#options.guestDirectory).then(
       ({ kernelVersion }) => kernelVersion,
       () => undefined,
     );
-    await engine.#shared.adoptAll();
+    await this.#shared.adoptAll();
     await reconcile({
-      containers: engine.#containers,
-      sandboxes: engine.#sandboxes,
-      runs: engine.#runs,
+      containers: this.#containers,
+      sandboxes: this.#sandboxes,
+      runs: this.#runs,
       log,
       runDir: config.runDir,
       rootDir: config.root,
       paths: (id) => containerPaths(config, id),
-      spec: (record) => engine.#spec(record, undefined, { rows: 0, columns: 0 }),
+      spec: (record) => this.#spec(record, undefined, { rows: 0, columns: 0 }),
     });
-    engine.#releaseForgottenAddresses();
-    return engine;
+    this.#releaseForgottenAddresses();
   }
 
   /** The daemon ends; containers and VMs go on. Without any, the bridge and its rules go too. */
@@ -219,7 +242,7 @@ export class Engine implements ContainerEngine {
     this.#containers.insert(record);
     await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
     this.#events.emit('container', 'create', id, containerAttributes(record));
-    return { id, warnings };
+    return { id, warnings: [...warnings, ...portWarnings(request.host)] };
   }
 
   get(reference: string): ContainerRecord {
@@ -264,7 +287,8 @@ export class Engine implements ContainerEngine {
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
   async rename(reference: string, name: string): Promise<void> {
     const old = this.get(reference);
-    const record = this.#containers.update(old.id, { name });
+    if (name === old.name) throw invalid('Renaming a container with the same name as its current name');
+    const record = this.#renamed(old.id, name);
     for (const { id, links = [] } of this.#containers.all())
       if (links.some(({ container }) => container === old.id))
         this.#containers.update(id, { links: links.map((link) => (link.container === old.id ? { ...link, name } : link)) });
@@ -276,6 +300,7 @@ export class Engine implements ContainerEngine {
     await this.#runs.remove(id, options.force);
     this.#execs.forget(id);
     this.#stats.forget(id);
+    this.#sizes.forget(id);
   }
 
   // eslint-disable-next-line typescript/require-await -- the contract lets an engine take its time
@@ -324,6 +349,18 @@ export class Engine implements ContainerEngine {
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
+  }
+
+  size(reference: string): Promise<ContainerSize> {
+    return this.#sizes.of(this.get(reference));
+  }
+
+  sizes(records: readonly ContainerRecord[]): Promise<ReadonlyMap<string, ContainerSize>> {
+    return this.#sizes.ofAll(records);
+  }
+
+  update(reference: string, request: UpdateRequest): Promise<void> {
+    return this.#runs.update(this.get(reference).id, request);
   }
 
   async top(reference: string, psArguments: string): Promise<ProcessList> {
@@ -411,6 +448,10 @@ export class Engine implements ContainerEngine {
     await this.#shared.remove(name);
   }
 
+  announce({ type, action, id, attributes }: Omit<EngineEvent, 'timeNano'>): void {
+    this.#events.emit(type, action, id, attributes);
+  }
+
   events(query: EventQuery): AsyncIterable<EngineEvent> {
     return this.#events.query(query);
   }
@@ -432,7 +473,24 @@ export class Engine implements ContainerEngine {
   async metrics(version: string): Promise<Family[]> {
     const images = this.#options.images.list({ all: false, filters: {} }).length;
     const state = { version, containers: this.#containers.all(), images, vms: this.listVms(), facts: await this.facts() };
-    return [...describeEngine(state), this.#eventCounts.read(), ...this.#starts.read()];
+    const { containers, vms } = await measureAll(
+      state.containers,
+      (id) => this.#sample(id),
+      async (id) => this.#runs.sandbox(id)?.machineProcesses(),
+      await this.#shared.processes(),
+    );
+    return [
+      ...describeEngine(state),
+      this.#eventCounts.read(),
+      ...this.#starts.read(),
+      ...describeContainers(containers),
+      ...describeVms(vms),
+    ];
+  }
+
+  async #sample(id: string): Promise<StatsSample | undefined> {
+    for await (const sample of this.#stats.watch(id, { stream: false, primed: false, signal: new AbortController().signal })) return sample;
+    return undefined;
   }
 
   #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {
@@ -456,6 +514,23 @@ export class Engine implements ContainerEngine {
       guestKernel: this.#guestKernel,
       ...size,
     });
+  }
+
+  #renamed(id: string, name: string): ContainerRecord {
+    try {
+      return this.#containers.update(id, { name });
+    } catch (error) {
+      if (!(error instanceof AbodeError)) throw error;
+      throw new AbodeError(error.code, `Error when allocating new name: ${error.message}`, { cause: error });
+    }
+  }
+
+  async #usage(record: ContainerRecord): Promise<number | undefined> {
+    const { isolation, state } = record;
+    // A VM that stands still does not answer.
+    if (isolation.kind === 'vm' && state.status === 'running' && state.paused) return undefined;
+    const running = state.status === 'running' ? this.#runs.sandbox(record.id) : undefined;
+    return this.#sandboxes.usage(isolation, this.#spec(record, undefined, { rows: 0, columns: 0 }), running);
   }
 
   #isFromImage(record: ContainerRecord, name: string): boolean {

@@ -8,6 +8,7 @@ function kernel(place: Kernel['place'], cgroupVersion: Kernel['cgroupVersion'], 
     place,
     cgroupVersion,
     cgroup: (controller) => (cgroupVersion === '2' ? '/cg' : `/${controller}`),
+    write: () => Promise.reject(new Error('only read')),
     read: (paths) => Promise.resolve(new Map(paths.flatMap((path) => (files[path] === undefined ? [] : [[path, files[path]] as const])))),
   };
 }

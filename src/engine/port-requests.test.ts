@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkPorts, exposedPorts, portRequests, publications } from './port-requests.ts';
+import { checkPorts, exposedPorts, portRequests, portWarnings, publications } from './port-requests.ts';
 import { containerRecord, running } from './record-fixture.ts';
 
 const both = ['0.0.0.0', '::'];
@@ -68,4 +68,12 @@ test('only containers that run have their ports', () => {
     publications([containerRecord({ state: running(), network }), containerRecord({ network }), containerRecord({ state: running() })]),
     [{ owner: 'a'.repeat(64), address: '172.19.0.2', ports }],
   );
+});
+
+test('without a network there is nothing to publish, and it is said so', () => {
+  const warning = ['Published ports are discarded when using none network mode'];
+  assert.deepEqual(portWarnings({ NetworkMode: 'none', PortBindings: { '80/tcp': [{}] } }), warning);
+  assert.deepEqual(portWarnings({ NetworkMode: 'none', PublishAllPorts: true }), warning);
+  assert.deepEqual(portWarnings({ NetworkMode: 'none', PortBindings: {} }), []);
+  assert.deepEqual(portWarnings({ PortBindings: { '80/tcp': [{}] } }), []);
 });

@@ -41,6 +41,12 @@ export function portRequests({ config, host }: Pick<ContainerRecord, 'config' | 
   return [...bound, ...rest.map((key) => request(key, {}))].toSorted((left, right) => choices(left) - choices(right));
 }
 
+/** What is asked for and cannot be, though the container can. */
+export function portWarnings({ NetworkMode, PortBindings, PublishAllPorts }: HostConfig): string[] {
+  const asked = PublishAllPorts === true || Object.keys(PortBindings ?? {}).length > 0;
+  return asked && NetworkMode === 'none' ? ['Published ports are discarded when using none network mode'] : [];
+}
+
 /** What containers that run have published. */
 export function publications(records: readonly ContainerRecord[]): Publication[] {
   return records.flatMap(({ id, state, network }) =>

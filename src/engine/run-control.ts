@@ -14,13 +14,14 @@ import type { FileAccess } from '../sandbox/file-access.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, Sandbox } from '../sandbox/sandbox.ts';
 import type { Sandboxes } from '../sandbox/sandboxes.ts';
 import { StartError } from '../sandbox/start-error.ts';
-import type { Attachment, AttachOptions } from './api.ts';
+import type { Attachment, AttachOptions, UpdateRequest } from './api.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import type { ContainerTable } from './container-table.ts';
 import { DeferredAttachment } from './deferred-attachment.ts';
 import type { EventBus } from './event-bus.ts';
 import { containerAttributes } from './event-attributes.ts';
 import { endpointId } from './endpoint-id.ts';
+import { hostInterfaceOf } from './host-interface.ts';
 import { writeInjectedFiles } from './injected-files.ts';
 import { keepsAddress, linkedContainers, type LinkedContainer, linkEnvironment } from './links.ts';
 import type { Numbers } from './numbers.ts';
@@ -30,6 +31,7 @@ import { decideRestart, isRestarting, refuseRestarting } from './restart-policy.
 import { shareWith, usesBridge } from './share-with.ts';
 import { signalNumber } from './signals.ts';
 import type { StartMetrics } from './start-metrics.ts';
+import { planUpdate } from './update.ts';
 import { Waiters } from './waiters.ts';
 
 export interface RunControlParts {
@@ -80,6 +82,24 @@ export class RunControl {
 
   sandbox(id: string): Sandbox | undefined {
     return this.#runs.get(id)?.sandbox;
+  }
+
+  /** Limits and restart policy; of a container that runs at once, of another at its next start. */
+  async update(id: string, request: UpdateRequest): Promise<void> {
+    await this.#exclusive.run(id, async () => {
+      const record = this.#parts.containers.byId(id);
+      if (record.removing) throw conflict(`Cannot update container ${id}: Container is marked for removal and cannot be "update".`);
+      const { host, changes } = planUpdate(record, request);
+      const sandbox = this.sandbox(id);
+      if (record.state.status === 'running' && sandbox !== undefined && Object.keys(changes).length > 0) {
+        await sandbox.update(changes).catch((error: unknown) => {
+          if (!(error instanceof AbodeError)) throw error;
+          throw new AbodeError(error.code, `Cannot update container ${id}: ${error.message}`, { cause: error });
+        });
+      }
+      this.#parts.containers.update(id, { host });
+      this.#emit(id, 'update');
+    });
   }
 
   /** A container's files. Of one that does not run they keep it from starting, or being removed, until they are given back. */
@@ -264,7 +284,7 @@ export class RunControl {
     try {
       const links = lease === undefined ? [] : this.#linked(record);
       const told = links.flatMap((link) => linkEnvironment(record, link));
-      const plan = lease === undefined ? undefined : this.#networkPlan(id, record);
+      const plan = lease === undefined ? undefined : this.#networkPlan(record);
       const own = this.#parts.spec({ ...record, linkEnvironment: told }, plan, this.#sizes.get(id) ?? initialSize(record));
       const spec = shareWith(record, own, (reference) => containers.find(reference), paths);
       // VMs start within the preparation.
@@ -345,12 +365,12 @@ export class RunControl {
     return linkedContainers(record, (id) => (containers.has(id) ? containers.byId(id) : undefined));
   }
 
-  #networkPlan(id: string, record: ContainerRecord): NetworkPlan {
+  #networkPlan(record: ContainerRecord): NetworkPlan {
     const { network } = this.#parts;
     const { address = '', prefixLength = 0, gateway = '', mac = '' } = record.network ?? {};
     return {
       interfaceName: 'eth0',
-      hostInterface: `ab${record.isolation.kind === 'vm' ? 't' : 'v'}${id.slice(0, 10)}`,
+      hostInterface: hostInterfaceOf(record),
       bridge: network.bridge,
       mac,
       addresses: [`${address}/${String(prefixLength)}`],

@@ -5,7 +5,7 @@ import type { InjectedFile } from './sandbox.ts';
 
 export interface FileAccess extends AsyncDisposable {
   /** The command's words up to ROOT, for the whole root filesystem: with `mounts` also what is mounted on it. */
-  root(mounts: boolean): readonly string[];
+  root(mounts: boolean): Promise<readonly string[]>;
   /** The same for the writable layer alone, and the directory that has what lies below it. */
   layer(): { readonly root: readonly string[]; readonly lower: string };
   /** Starts `files` with these words. */

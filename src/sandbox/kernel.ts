@@ -9,6 +9,8 @@ export interface Kernel {
   cgroup(controller: string): string;
   /** What the files hold, by path; those that cannot be read (any more) are left out. */
   read(paths: readonly string[]): Promise<ReadonlyMap<string, string>>;
+  /** Into a file that is there. */
+  write(path: string, content: string): Promise<void>;
 }
 
 /** What a VM takes of the host beside what the container in it takes of the VM. */

@@ -18,6 +18,7 @@ import type { Resources } from './resources.ts';
 import type { Sharing } from './sharing.ts';
 import type { FileAccess } from './file-access.ts';
 import type { Kernel, MachineProcesses } from './kernel.ts';
+import type { LimitChanges } from './limit-changes.ts';
 
 /** A file that the engine makes and the container sees: /etc/hosts and its like. */
 export interface InjectedFile {
@@ -168,6 +169,8 @@ export interface Sandbox {
   /** Of a VM. */
   machineProcesses(): Promise<MachineProcesses | undefined>;
   files(): Promise<FileAccess>;
+  /** While it runs. */
+  update(changes: LimitChanges): Promise<void>;
   release(options: ReleaseOptions): Promise<void>;
 }
 

@@ -2,6 +2,7 @@
 import type { FileAccess } from './file-access.ts';
 import { restingFiles } from './host/host-file-access.ts';
 import { HostSandbox, type HostOptions } from './host/host-sandbox.ts';
+import { diskUsage, hostUsage, sharedUsage } from './layer-usage.ts';
 import type { ContainerSpec, Sandbox } from './sandbox.ts';
 import { HybridSandbox } from './vm/hybrid-sandbox.ts';
 import { openRestingVm } from './vm/resting-vm.ts';
@@ -57,6 +58,22 @@ export class Sandboxes {
         return openRestingVm(this.#vms, spec);
       case 'hybrid':
         return HybridSandbox.openFiles(this.#shared, kind.vm, spec);
+    }
+  }
+
+  /** Bytes in the writable layer of a container; undefined where nobody can tell now. `running` is its sandbox, where it answers. */
+  async usage(kind: SandboxKind, spec: ContainerSpec, running: Sandbox | undefined): Promise<number | undefined> {
+    switch (kind.kind) {
+      case 'container':
+        return hostUsage(this.#host.agentPath, spec);
+      case 'vm': {
+        if (running === undefined) return diskUsage(spec, await this.#vms.emptyDataDisks());
+        await using files = await running.files();
+        const helper = await files.start([...files.layer().root, 'usage']);
+        return Number(await helper.text());
+      }
+      case 'hybrid':
+        return sharedUsage(this.#shared, kind.vm, spec.id);
     }
   }
 

@@ -188,6 +188,18 @@ behaviour('a port is free again with the news of the exit', async (subject) => {
   }
 });
 
+behaviour('a port of a start that failed is free again', async (subject) => {
+  const port = await freePorts();
+  for (let round = 0; round < 2; round += 1) {
+    const failed = await subject.run(['-p', `${String(port)}:80`], '/no/such/command');
+    assert.match(failed.stderr, /no such file or directory/);
+  }
+  assert.deepEqual(new Set(Object.values(await askEverywhere('tcp', port))), new Set(['ECONNREFUSED']));
+  const stranger = createServer().listen(port, '::');
+  await new Promise((resolve, reject) => stranger.once('listening', resolve).once('error', reject));
+  stranger.close();
+});
+
 behaviour('after a restart it leads to the container again, for those who asked before too', async (subject) => {
   const port = await freePorts();
   await serve(subject, '-p', `${String(port)}:80`, '-p', `${String(port)}:80/udp`);

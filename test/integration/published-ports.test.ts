@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { freePorts } from '../fixtures/free-port.ts';
 import { ask, Outside } from '../fixtures/outside.ts';
 import { cannotRun, RobustDaemon } from '../fixtures/robust-daemon.ts';
-import { until } from '../fixtures/until.ts';
+import { pause, until } from '../fixtures/until.ts';
 
 const run = promisify(execFile);
 
@@ -96,6 +96,26 @@ describe('published ports', { skip: cannotRun, timeout: 300_000 }, () => {
     await daemon.ended('container');
     await until('its port is free', 10_000, async () => (await answers('container')).join() === noWay.join());
     for (const name of ['vm', 'hybrid']) assert.deepEqual(await answers(name), everyWay(name));
+  });
+
+  test('of starts that were cut short are held for what runs, and for nothing else', async () => {
+    const first = await freePorts(6);
+    for (let round = 0; round < 6; round += 1) {
+      const port = first + round;
+      const name = `short${String(round)}`;
+      ports.set(name, port);
+      const script = `mkdir /w; echo ${name} > /w/index.html; httpd -f -p 80 -h /w`;
+      const starting = daemon.run(['run', '-d', '--name', name, '-p', `${String(port)}:80`, 'abode/base', 'sh', '-c', script]);
+      await pause(20 + 20 * round);
+      await daemon.kill();
+      await starting;
+      await daemon.startAgain();
+      const running = (await daemon.docker('ps', '--filter', `name=${name}`, '--format', '{{.Names}}')) === name;
+      const expected = running ? everyWay(name) : noWay;
+      await until(`${name} is as ps says: ${String(running)}`, 30_000, async () => (await answers(name)).join() === expected.join());
+      const { code, stderr } = await daemon.run(['run', '--rm', '-p', `${String(port)}:80`, 'abode/base', 'true']);
+      assert.equal(code === 0, !running, stderr);
+    }
   });
 
   test('are gone with their containers, and the keeper with the daemon', async () => {

@@ -4,11 +4,15 @@ import { invalid } from '../../base/errors.ts';
 import type { CreateRequest } from '../../engine/api.ts';
 import type { HostConfig } from '../../engine/record.ts';
 
-const MIN_MEMORY = 6 << 20;
+export const MIN_MEMORY: number = 6 << 20;
 const RESTART_POLICIES = ['', 'no', 'always', 'on-failure', 'unless-stopped'];
 
+export function isName(name: string): boolean {
+  return /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name);
+}
+
 export function checkName(name: string): void {
-  if (!/^\/?[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name)) {
+  if (!isName(name.replace(/^\//, ''))) {
     throw invalid(`Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
   }
 }
@@ -40,7 +44,7 @@ function checkMemory({ Memory = 0, MemorySwap = 0 }: HostConfig): void {
   if (Memory === 0 && MemorySwap > 0) throw invalid('You should always set the Memory limit when using Memoryswap limit, see usage');
 }
 
-function checkCpus({ NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0 }: HostConfig): void {
+export function checkCpus({ NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0 }: HostConfig): void {
   if (NanoCpus > 0 && CpuPeriod > 0) throw invalid('Conflicting options: Nano CPUs and CPU Period cannot both be set');
   if (NanoCpus > 0 && CpuQuota > 0) throw invalid('Conflicting options: Nano CPUs and CPU Quota cannot both be set');
   const cpus = availableParallelism();
@@ -53,7 +57,7 @@ function checkCpus({ NanoCpus = 0, CpuPeriod = 0, CpuQuota = 0 }: HostConfig): v
   if (CpuQuota > 0 && CpuQuota < 1000) throw invalid('CPU cfs quota can not be less than 1ms (i.e. 1000)');
 }
 
-function checkRestart({ AutoRemove = false, RestartPolicy = {} }: HostConfig): void {
+export function checkRestart({ AutoRemove = false, RestartPolicy = {} }: HostConfig): void {
   const { Name = '', MaximumRetryCount = 0 } = RestartPolicy;
   if (!RESTART_POLICIES.includes(Name)) {
     throw invalid(`invalid restart policy: unknown policy '${Name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);

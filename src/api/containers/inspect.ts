@@ -2,7 +2,7 @@ import Type from 'typebox';
 import type { ContainerRecord } from '../../engine/record.ts';
 import type { Config } from '../../config/config.ts';
 import type { Api, ApiContext } from '../context.ts';
-import { Parameter } from '../query.ts';
+import { flag, Parameter } from '../query.ts';
 import { describeHostConfig } from './host-config.ts';
 import { describeNetworkSettings } from './network-settings.ts';
 import { ContainerParams } from './reference.ts';
@@ -10,7 +10,11 @@ import { describeState } from './status.ts';
 
 export function routeInspect(api: Api, { engine, config }: ApiContext): void {
   const schema = { params: ContainerParams, querystring: Type.Object({ size: Parameter }) };
-  api.get('/containers/:id/json', { schema }, (request) => inspectContainer(engine.get(request.params.id), config));
+  api.get('/containers/:id/json', { schema }, async (request) => {
+    const size = flag(request.query.size) ? await engine.size(request.params.id) : undefined;
+    const described = inspectContainer(engine.get(request.params.id), config);
+    return size === undefined ? described : { ...described, SizeRw: size.rw, SizeRootFs: size.rootFs };
+  });
 }
 
 function inspectContainer(record: ContainerRecord, config: Config): object {

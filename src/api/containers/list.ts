@@ -5,7 +5,7 @@ import type { Api, ApiContext } from '../context.ts';
 import { parseFilters } from '../filters.ts';
 import { omitUndefined } from '../omit-undefined.ts';
 import { flag, integer, Parameter } from '../query.ts';
-import { summariseContainer } from './summary.ts';
+import { describeSize, summariseContainer } from './summary.ts';
 
 const ACCEPTED = [
   'ancestor',
@@ -32,7 +32,7 @@ export function routeList(api: Api, context: ApiContext): void {
     size: Parameter,
     filters: Parameter,
   });
-  api.get('/containers/json', { schema: { querystring } }, (request) => {
+  api.get('/containers/json', { schema: { querystring } }, async (request) => {
     const asked = integer(request.query.limit) ?? 0;
     const limit = asked > 0 ? asked : undefined;
     const filters = parseFilters(request.query.filters, ACCEPTED);
@@ -46,7 +46,11 @@ export function routeList(api: Api, context: ApiContext): void {
     );
     const now = Date.now();
     const linkNames = namesByLinks(context.engine.list({ all: true, filters: {} }));
-    return records.map((record) => summariseContainer(record, context, now, linkNames.get(record.id)));
+    const sizes = flag(request.query.size) ? await context.engine.sizes(records) : undefined;
+    return records.map((record) => ({
+      ...summariseContainer(record, context, now, linkNames.get(record.id)),
+      ...describeSize(sizes?.get(record.id)),
+    }));
   });
 }
 

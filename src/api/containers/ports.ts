@@ -9,7 +9,7 @@ export function describePorts({ config, network, state }: ContainerRecord): Reco
   const ports: Record<string, Binding[] | null> = Object.fromEntries(Object.keys(config.ExposedPorts ?? {}).map((key) => [key, null]));
   for (const { protocol, containerPort, hostAddress, hostPort } of network.ports ?? []) {
     const key = `${String(containerPort)}/${protocol}`;
-    ports[key] = [...(ports[key] ?? []), { HostIp: hostAddress, HostPort: String(hostPort) }].toSorted(byFamily);
+    ports[key] = [...(ports[key] ?? []), { HostIp: hostAddress, HostPort: String(hostPort) }].toSorted(byNumber);
   }
   return ports;
 }
@@ -25,7 +25,8 @@ export function summarisePorts(record: ContainerRecord): object[] {
 }
 
 /** `HostConfig.PortBindings` as it was asked for. */
-export function describeBindings({ PortBindings }: HostConfig): object {
+export function describeBindings({ PortBindings }: HostConfig): object | null {
+  if (PortBindings === undefined) return null;
   return Object.fromEntries(
     Object.entries(PortBindings ?? {}).map(([key, bindings]) => [
       key,
@@ -34,7 +35,7 @@ export function describeBindings({ PortBindings }: HostConfig): object {
   );
 }
 
-/** IPv4 first. */
-function byFamily(left: Binding, right: Binding): number {
-  return Number(left.HostIp.includes(':')) - Number(right.HostIp.includes(':'));
+/** The largest first, as Docker has it; of the same number IPv4 first. */
+function byNumber(left: Binding, right: Binding): number {
+  return Number(right.HostPort) - Number(left.HostPort) || Number(left.HostIp.includes(':')) - Number(right.HostIp.includes(':'));
 }

@@ -14,11 +14,15 @@ export function routePrune(api: Api, { engine }: ApiContext): void {
       all: true,
       filters: labels === undefined ? {} : { label: labels },
     });
+    const chosen = choosePrunable(listed, filters, Date.now());
+    const sizes = await engine.sizes(chosen);
     const pruned: string[] = [];
-    for (const { id } of choosePrunable(listed, filters, Date.now())) {
+    for (const { id } of chosen) {
       if (await removeStopped(id)) pruned.push(id);
     }
-    return { ContainersDeleted: pruned.length === 0 ? null : pruned, SpaceReclaimed: 0 };
+    const reclaimed = pruned.reduce((sum, id) => sum + (sizes.get(id)?.rw ?? 0), 0);
+    engine.announce({ type: 'container', action: 'prune', id: '', attributes: { reclaimed: String(reclaimed) } });
+    return { ContainersDeleted: pruned.length === 0 ? null : pruned, SpaceReclaimed: reclaimed };
   });
 
   /** False when it was started or removed meanwhile: then there is nothing to prune. */

@@ -1,4 +1,5 @@
 /** One line of `docker ps`. */
+import type { ContainerSize } from '../../engine/api.ts';
 import type { ContainerRecord } from '../../engine/record.ts';
 import type { ApiContext } from '../context.ts';
 import { summarisePorts } from './ports.ts';
@@ -27,4 +28,9 @@ export function summariseContainer(
     NetworkSettings: { Networks: describeEndpoints(record, config) },
     Mounts: [],
   };
+}
+
+/** No bytes of its own are told by their absence, as Docker does. */
+export function describeSize(size: ContainerSize | undefined): object {
+  return size === undefined ? {} : { ...(size.rw > 0 && { SizeRw: size.rw }), SizeRootFs: size.rootFs };
 }

@@ -5,9 +5,11 @@ import { discardBody } from '../body.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { omitUndefined } from '../omit-undefined.ts';
 import { all, first, Parameter } from '../query.ts';
+import { announceImage } from './announce.ts';
 import { joinTag } from './reference.ts';
 
-export function routeImageCreate(api: Api, { images }: ApiContext): void {
+export function routeImageCreate(api: Api, context: ApiContext): void {
+  const { images } = context;
   const querystring = Type.Object({
     fromSrc: Parameter,
     fromImage: Parameter,
@@ -37,6 +39,7 @@ export function routeImageCreate(api: Api, { images }: ApiContext): void {
           changes: all(query.changes),
         }),
       );
+      announceImage(context, 'import', image.id);
       return await reply.type('application/json').send(`${JSON.stringify({ status: image.id })}\r\n`);
     } finally {
       discardBody(request.raw);

@@ -1,5 +1,6 @@
 import Type from 'typebox';
 import type { Api, ApiContext } from '../context.ts';
+import { announceImage } from './announce.ts';
 import { describeError } from '../errors.ts';
 import { discardBody } from '../body.ts';
 import { flag, Parameter } from '../query.ts';
@@ -13,6 +14,7 @@ export function routeLoad(api: Api, context: ApiContext): void {
       try {
         for await (const progress of context.images.load(request.raw)) {
           if (signal.aborted) return;
+          announceLoaded(context, progress.stream);
           if (quiet && progress.stream === undefined) continue;
           await writeTo(output, line(progress));
         }
@@ -26,6 +28,13 @@ export function routeLoad(api: Api, context: ApiContext): void {
       }
     });
   });
+}
+
+/** The last lines of the stream name what was loaded. */
+function announceLoaded(context: ApiContext, text = ''): void {
+  const [, name] = /^Loaded image(?: ID)?: (.*)\n$/.exec(text) ?? [];
+  const id = name === undefined ? undefined : context.images.find(name)?.id;
+  if (id !== undefined) announceImage(context, 'load', id);
 }
 
 function line(value: object): Buffer {

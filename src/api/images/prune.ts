@@ -3,23 +3,29 @@ import { AbodeError } from '../../base/errors.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { filterFlag, parseFilters } from '../filters.ts';
 import { Parameter } from '../query.ts';
+import { totalSize } from './layer-sizes.ts';
+import { announceImage } from './announce.ts';
 import { findUser } from './in-use.ts';
 
 type Deleted = { Untagged: string } | { Deleted: string };
 
-export function routeImagePrune(api: Api, { engine, images }: ApiContext): void {
+export function routeImagePrune(api: Api, context: ApiContext): void {
+  const { engine, images } = context;
   api.post('/images/prune', { schema: { querystring: Type.Object({ filters: Parameter }) } }, async (request) => {
     const { dangling: _, ...narrowing } = parseFilters(request.query.filters, ['dangling', 'label', 'until']);
     const danglingOnly = filterFlag(parseFilters(request.query.filters, ['dangling', 'label', 'until']), 'dangling', true);
     const inUse = findUser(engine);
     const deleted: Deleted[] = [];
-    let reclaimed = 0;
+    const before = totalSize(images.list({ all: true, filters: {} }));
     for (const image of images.list({ all: true, filters: narrowing })) {
       if ((danglingOnly && image.references.length > 0) || inUse(image.id) !== undefined) continue;
       const gone = await removeUnused(image.id, inUse);
-      if (gone.some((entry) => 'Deleted' in entry)) reclaimed += image.size;
+      for (const entry of gone) if ('Deleted' in entry && entry.Deleted === image.id) announceImage(context, 'delete', image.id);
       deleted.push(...gone);
     }
+    // What an image shares with one that stays is not given back.
+    const reclaimed = Math.max(0, before - totalSize(images.list({ all: true, filters: {} })));
+    engine.announce({ type: 'image', action: 'prune', id: '', attributes: { reclaimed: String(reclaimed) } });
     return { ImagesDeleted: deleted.length === 0 ? null : deleted, SpaceReclaimed: reclaimed };
   });
 

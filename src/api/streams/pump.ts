@@ -21,6 +21,8 @@ export interface PumpOptions {
   readonly stdinOnce: boolean;
   /** Looked for when the process has a terminal; bytes that are no keystrokes pass as they are. */
   readonly detachKeys: readonly number[];
+  /** Both outputs as they come, without saying which is which. */
+  readonly together?: boolean;
 }
 
 /** Runs until the process's output ended, the client detached or left, or the daemon closes; then ends the output. */
@@ -42,7 +44,7 @@ export async function pump(attachment: Attachment, channel: Channel, options: Pu
   try {
     for await (const chunk of attachment.output) {
       if (channel.signal.aborted) break;
-      if (chunk.data.length > 0) await writeTo(channel.output, ...frameChunk(chunk, attachment.tty));
+      if (chunk.data.length > 0) await writeTo(channel.output, ...frameChunk(chunk, attachment.tty || options.together === true));
     }
   } finally {
     channel.signal.removeEventListener('abort', close);

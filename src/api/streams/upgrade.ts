@@ -19,11 +19,14 @@ interface Upgrade {
 const LINGER_MS = 1000;
 
 const upgrades = new WeakMap<IncomingMessage, Upgrade>();
+/** What a WebSocket can be attached to. */
+const WEBSOCKET = /^(\/v[\d.]+)?\/containers\/[^/]+\/attach\/ws(\?|$)/;
 const HIJACKED = /^(\/v[\d.]+)?\/(containers\/[^/]+\/attach|exec\/[^/]+\/start)(\?|$)/;
 
 /** Of all requests that offer an upgrade only these get one; the rest stay ordinary requests. */
 export function wantsUpgrade(request: IncomingMessage): boolean {
-  return request.method === 'POST' && HIJACKED.test(request.url ?? '');
+  const url = request.url ?? '';
+  return (request.method === 'POST' && HIJACKED.test(url)) || (request.method === 'GET' && WEBSOCKET.test(url));
 }
 
 export function routeUpgrades(api: Api): void {
@@ -53,10 +56,15 @@ export function routeUpgrades(api: Api): void {
 
 /** Switches the connection over, if the client asked for it. From here on it belongs to the caller. */
 export function takeConnection(request: IncomingMessage, contentType: string): Socket | undefined {
+  return switchConnection(request, ['HTTP/1.1 101 UPGRADED', `Content-Type: ${contentType}`, 'Connection: Upgrade', 'Upgrade: tcp']);
+}
+
+/** The same with the lines of another answer. */
+export function switchConnection(request: IncomingMessage, answer: readonly string[]): Socket | undefined {
   const upgrade = upgrades.get(request);
   if (upgrade === undefined) return undefined;
   upgrade.response.detachSocket(upgrade.socket);
-  upgrade.socket.write(`HTTP/1.1 101 UPGRADED\r\nContent-Type: ${contentType}\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n`);
+  upgrade.socket.write(`${answer.join('\r\n')}\r\n\r\n`);
   return upgrade.socket;
 }
 

@@ -1,30 +1,48 @@
 import Type from 'typebox';
+import { invalid } from '../../base/errors.ts';
+import { layersOf, sharedLayers, totalSize } from '../images/layer-sizes.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { all, Parameter } from '../query.ts';
 import { apiMinor } from '../version.ts';
-import { summariseContainer } from '../containers/summary.ts';
+import { describeSize, summariseContainer } from '../containers/summary.ts';
 import { summariseImage } from '../images/summary.ts';
 
+const TYPES = ['container', 'image', 'volume', 'build-cache'];
+
 export function routeDiskUsage(api: Api, context: ApiContext): void {
-  api.get('/system/df', { schema: { querystring: Type.Object({ type: Parameter }) } }, (request) => {
+  api.get('/system/df', { schema: { querystring: Type.Object({ type: Parameter }) } }, async (request) => {
     const types = all(request.query.type);
+    for (const type of types) if (!TYPES.includes(type)) throw invalid(`unknown object type: ${type}`);
     const wants = (type: string): boolean => types.length === 0 || types.includes(type);
     const containers = context.engine.list({ all: true, filters: {} });
-    const images = context.images.list({ all: false, filters: {} });
     return {
-      ...(wants('image') && {
-        LayersSize: images.reduce((sum, image) => sum + image.size, 0),
-        Images: images.map((image) => ({
-          ...summariseImage(image, apiMinor(request.raw)),
-          Containers: containers.filter((container) => container.imageId === image.id).length,
-          SharedSize: 0,
-        })),
-      }),
-      ...(wants('container') && {
-        Containers: containers.map((container) => summariseContainer(container, context, Date.now())),
-      }),
+      ...(wants('image') && describeImages(context, containers, apiMinor(request.raw))),
+      ...(wants('container') && { Containers: await describeContainers(context, containers) }),
       ...(wants('volume') && { Volumes: [] }),
       ...(wants('build-cache') && { BuildCache: [], BuilderSize: 0 }),
     };
   });
+}
+
+type Containers = ReturnType<ApiContext['engine']['list']>;
+
+/** A layer of several images is on the disk once. */
+function describeImages({ images }: ApiContext, containers: Containers, minor: number): object {
+  const records = images.list({ all: false, filters: {} });
+  const layers = layersOf(records);
+  const shared = sharedLayers(records);
+  return {
+    LayersSize: totalSize(records),
+    Images: records.map((image) => ({
+      ...summariseImage(image, minor),
+      Containers: containers.filter((container) => container.imageId === image.id).length,
+      SharedSize: image.chainIds.reduce((sum, chain) => sum + (shared.has(chain) ? (layers.get(chain) ?? 0) : 0), 0),
+    })),
+  };
+}
+
+async function describeContainers(context: ApiContext, containers: Containers): Promise<object[]> {
+  const sizes = await context.engine.sizes(containers);
+  const now = Date.now();
+  return containers.map((container) => ({ ...summariseContainer(container, context, now), ...describeSize(sizes.get(container.id)) }));
 }

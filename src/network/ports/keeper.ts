@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { readFile } from 'node:fs/promises';
+import { getSystemErrorMessage } from 'node:util';
 import { AgentConnection, AgentError } from '../../agent-client/connection.ts';
 import { type Fields, FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
@@ -174,7 +175,7 @@ function refusal(error: AgentError, requests: readonly PortRequest[]): AbodeErro
     case NO_PROTOCOL:
       return new AbodeError('internal', `Error starting userland proxy: listen ${protocol} ${where}: protocol not supported`);
     default:
-      return new AbodeError('internal', `Bind for ${where} failed: error ${String(error.errno)} of the system`);
+      return new AbodeError('internal', `Bind for ${where} failed: ${getSystemErrorMessage(-error.errno)}`);
   }
 }
 

@@ -24,12 +24,15 @@ export interface Held {
   readonly translated: Promise<void>;
 }
 
+const PAUSE_MS = 1000;
+
 export class Ports {
   readonly #bridge: Bridge;
   readonly #log: Log;
   readonly #keeper: PortKeeper;
   readonly #publications = new Map<string, Publication>();
   readonly #exclusive = new Exclusive();
+  #heldAgainAt = 0;
 
   constructor(bridge: Bridge, options: PortsOptions) {
     this.#bridge = bridge;
@@ -99,16 +102,24 @@ export class Ports {
   #holdAllAgain(): void {
     if (this.#publications.size === 0) return;
     this.#log.warn({}, 'the port keeper is gone: it is begun anew');
-    this.#holdAgain(this.all()).catch((error: unknown) => {
-      this.#log.error({ error: messageOf(error) }, 'beginning the port keeper anew');
-    });
+    // One that ends as soon as it is begun is not begun without a pause.
+    const wait = Math.max(0, this.#heldAgainAt + PAUSE_MS - Date.now());
+    this.#heldAgainAt = Date.now() + wait;
+    setTimeout(() => {
+      this.#holdAgain(this.all()).catch((error: unknown) => {
+        this.#log.error({ error: messageOf(error) }, 'beginning the port keeper anew');
+      });
+    }, wait).unref();
   }
 
   async #holdAgain(publications: readonly Publication[]): Promise<void> {
     for (const publication of publications) {
+      // Withdrawn while others were held again.
+      if (this.#publications.get(publication.owner) !== publication) continue;
       await this.#keeper.holdAgain(publication).catch((error: unknown) => {
         this.#log.error({ container: publication.owner, error: messageOf(error) }, 'holding published ports again');
       });
+      if (!this.#publications.has(publication.owner)) await this.#keeper.letGo(publication.owner);
     }
   }
 }

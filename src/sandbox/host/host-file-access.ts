@@ -11,7 +11,7 @@ import { Shim } from '../shim.ts';
 const END_MS = 5000;
 
 /** `shim` has the container's root filesystem mounted. */
-export function runningFiles(shim: Shim, spec: ContainerSpec): Promise<FileAccess> {
+export function runningFiles(shim: Shim, spec: ContainerSpec): FileAccess {
   return access(shim, spec, [], join(spec.runDir, 'rootfs'), () => Promise.resolve());
 }
 
@@ -34,19 +34,12 @@ export async function restingFiles(agentPath: string, spec: ContainerSpec): Prom
   });
 }
 
-async function access(
-  shim: Shim,
-  spec: ContainerSpec,
-  view: readonly string[],
-  root: string,
-  release: () => Promise<void>,
-): Promise<FileAccess> {
-  const { layers, rootDir, runDir } = spec;
-  const files = await existingFiles(spec.files);
+function access(shim: Shim, spec: ContainerSpec, view: readonly string[], root: string, release: () => Promise<void>): FileAccess {
+  const { layers, files, rootDir, runDir } = spec;
   const lower = join(runDir, 'lower');
   const [only] = layers;
   return {
-    root: (mounts) => [...view, ...(mounts ? bindWords(files) : []), root],
+    root: async (mounts) => [...view, ...(mounts ? bindWords(await existingFiles(files)) : []), root],
     layer: () =>
       layers.length === 1 && only !== undefined
         ? { root: [join(rootDir, 'upper')], lower: only }

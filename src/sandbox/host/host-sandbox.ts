@@ -10,6 +10,7 @@ import { cgroupDirectories, cgroupMemory, cgroupVersion, freezeCgroup, killCgrou
 import { findHostParts } from '../oci/resources.ts';
 import type { FileAccess } from '../file-access.ts';
 import type { Kernel } from '../kernel.ts';
+import { applyLimits, type LimitChanges } from '../limit-changes.ts';
 import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/spec.ts';
 import { overlayOptions } from '../overlay.ts';
 import { stdioFields } from '../process-fields.ts';
@@ -20,7 +21,7 @@ import { classifyRuntimeError } from '../start-error.ts';
 import { cgroupName, recordCgroup, recordedCgroup } from '../cgroup-name.ts';
 import { mountShm, shmSource, unmountShm } from './shared-memory.ts';
 import { runningFiles } from './host-file-access.ts';
-import { hostKernel } from './host-kernel.ts';
+import { hostKernel } from '../host-kernel.ts';
 
 export interface HostOptions {
   readonly agentPath: string;
@@ -134,7 +135,11 @@ export class HostSandbox implements Sandbox {
   }
 
   files(): Promise<FileAccess> {
-    return runningFiles(this.#shim, this.#spec);
+    return Promise.resolve(runningFiles(this.#shim, this.#spec));
+  }
+
+  update(changes: LimitChanges): Promise<void> {
+    return applyLimits(this.kernel(), changes);
   }
 
   async release(_options?: ReleaseOptions): Promise<void> {

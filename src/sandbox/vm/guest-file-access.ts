@@ -16,40 +16,45 @@ export interface GuestPlaces {
 }
 
 /** `release` gives back what was taken for it. */
-export async function guestFileAccess(
+export function guestFileAccess(
   machine: Machine,
   places: GuestPlaces,
   files: readonly InjectedFile[],
   release: () => Promise<void>,
-): Promise<FileAccess> {
-  const binds = (await existingFiles(files)).map(({ source, destination }, index) => ({
-    from: source,
-    source: `${places.scratch}/${String(index)}`,
-    destination,
-  }));
-  try {
-    await Promise.all(
-      binds.map(async ({ from, source }) => {
-        const fields = new FieldsBuilder()
-          .add(Tag.PATH, source)
-          .add(Tag.MODE, 0o644)
-          .add(Tag.CONTENT, await readFile(from));
-        await machine.request(FrameType.WRITE_FILE, fields);
-      }),
-    );
-  } catch (error) {
-    await release();
-    throw error;
-  }
+): FileAccess {
   const view = places.root.slice(0, -1);
   const root = places.root.at(-1) ?? '/';
+  let copies: Promise<string[]> | undefined;
   return {
-    root: (mounts) => [...view, ...(mounts ? bindWords(binds) : []), root],
+    async root(mounts) {
+      if (mounts) copies ??= copyFiles(machine, places.scratch, files);
+      return [...view, ...(mounts ? ((await copies) ?? []) : []), root];
+    },
     layer: () => ({ root: [places.upper], lower: places.lower }),
     start: (words, options) => machine.shim.helper(['files', ...words], options),
     async [Symbol.asyncDispose]() {
-      await machine.request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, places.scratch)).catch(() => undefined);
+      if (copies !== undefined)
+        await machine.request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, places.scratch)).catch(() => undefined);
       await release();
     },
   };
+}
+
+/** What the engine made and the container sees, for the guest to see too; gives the words that bind it. */
+async function copyFiles(machine: Machine, scratch: string, files: readonly InjectedFile[]): Promise<string[]> {
+  const copies = (await existingFiles(files)).map(({ source, destination }, index) => ({
+    from: source,
+    source: `${scratch}/${String(index)}`,
+    destination,
+  }));
+  await Promise.all(
+    copies.map(async ({ from, source }) => {
+      const fields = new FieldsBuilder()
+        .add(Tag.PATH, source)
+        .add(Tag.MODE, 0o644)
+        .add(Tag.CONTENT, await readFile(from));
+      await machine.request(FrameType.WRITE_FILE, fields);
+    }),
+  );
+  return bindWords(copies);
 }

@@ -15,6 +15,10 @@ export function guestKernel(machine: Machine, container: string): Kernel {
     cgroupVersion: '2',
     cgroup: () => `/sys/fs/cgroup/abode/${container}`,
     read: (paths) => readGuestFiles(machine, paths),
+    write: async (path, content) => {
+      const fields = new FieldsBuilder().add(Tag.PATH, path).add(Tag.MODE, 0o644).add(Tag.CONTENT, Buffer.from(content));
+      await machine.request(FrameType.WRITE_FILE, fields, 0, ANSWER_MS);
+    },
   };
 }
 

@@ -11,6 +11,7 @@ import type { Attachment } from '../attachment.ts';
 import { ALL_CAPABILITIES } from '../capabilities.ts';
 import type { FileAccess } from '../file-access.ts';
 import type { Kernel, MachineProcesses } from '../kernel.ts';
+import type { LimitChanges } from '../limit-changes.ts';
 import { composeProcess, composeSpec, type OciProcess, specJson } from '../oci/spec.ts';
 import { overlayOptions } from '../overlay.ts';
 import { stdioFields } from '../process-fields.ts';
@@ -19,6 +20,7 @@ import { classifyRuntimeError } from '../start-error.ts';
 import { guestFileAccess } from './guest-file-access.ts';
 import { guestKernel } from './guest-kernel.ts';
 import { GUEST_DATA, GUEST_SCRATCH } from './guest-paths.ts';
+import { updateInGuest } from './update-in-guest.ts';
 import { GUEST_BRIDGE, type SharedVm, type SharedVms } from './shared-vms.ts';
 
 const REQUEST_MS = 120_000;
@@ -151,6 +153,10 @@ export class HybridSandbox implements Sandbox {
     }
     const options = overlayOptions([lower], places.upper, work);
     return guestFileAccess(machine, { ...places, root: ['--overlay', root, options, root] }, spec.files, release);
+  }
+
+  update(changes: LimitChanges): Promise<void> {
+    return updateInGuest(this.kernel(), changes, `the VM ${this.#vm.record.name}`);
   }
 
   async release(_options: ReleaseOptions): Promise<void> {

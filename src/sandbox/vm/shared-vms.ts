@@ -7,6 +7,7 @@ import { conflict, notFound } from '../../base/errors.ts';
 import { Exclusive } from '../../base/exclusive.ts';
 import { readFileIfThere, writeFileAtomic } from '../../base/files.ts';
 import { removeCgroup } from '../cgroup.ts';
+import type { MachineProcesses } from '../kernel.ts';
 import { privateMemory } from '../process-memory.ts';
 import { endShim, Shim } from '../shim.ts';
 import { padImageDisk } from './image-disk.ts';
@@ -204,6 +205,19 @@ export class SharedVms {
     const vm = this.running(name);
     if (vm === undefined) return;
     await vm.machine.request(FrameType.REMOVE, new FieldsBuilder().add(Tag.PATH, `${GUEST_DATA}/${container}`), 0, START_MS);
+  }
+
+  /** Of all that run, whether there is a container in them or not. */
+  async processes(): Promise<Array<{ name: string; id: string; hostInterface: string; processes: MachineProcesses }>> {
+    const found = await Promise.allSettled(
+      [...this.#running.values()].map(async ({ record, machine: { shim } }) => {
+        const { name, id, hostInterface, memory, cpus } = record;
+        const [qemu, own] = await Promise.all([shim.sandboxPid(), shim.pid()]);
+        return { name, id, hostInterface, processes: { sharedAs: name, qemu, shim: own, memory, cpus } };
+      }),
+    );
+    // One that ended while it was asked is none.
+    return found.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
   }
 
   async memory(name: string): Promise<number> {

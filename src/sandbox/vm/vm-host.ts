@@ -86,6 +86,13 @@ export class VmHost {
     return join(this.options.root, 'placeholder-image');
   }
 
+  /** Disks as a container gets them, with nothing of its own on them yet. */
+  async emptyDataDisks(): Promise<string[]> {
+    const templates = join(this.options.root, 'templates');
+    const names = await readdir(templates).catch(() => []);
+    return names.map((name) => join(templates, name, 'data'));
+  }
+
   /** Undefined until a VM was asked for the first time. */
   get acceleration(): Acceleration | undefined {
     return this.#known;

@@ -12,13 +12,16 @@ import { hasHostLimits, type HostLimits } from '../cgroup-limits.ts';
 import { cgroupName, recordCgroup, recordedCgroup } from '../cgroup-name.ts';
 import type { Attachment } from '../attachment.ts';
 import type { FileAccess } from '../file-access.ts';
+import { hostKernel } from '../host-kernel.ts';
 import type { Kernel, MachineProcesses } from '../kernel.ts';
+import { applyLimits, type LimitChanges } from '../limit-changes.ts';
 import { privateMemory } from '../process-memory.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
 import { StartError } from '../start-error.ts';
 import { type GuestFile, initFields, processFields, seccompFilter } from './guest-process.ts';
 import { Machine } from './machine.ts';
+import { updateInGuest } from './update-in-guest.ts';
 import { mountData, mountRoot } from './prepare.ts';
 import type { MachineType } from './qemu.ts';
 import { isWorthwhile, rehearse } from './rehearsal.ts';
@@ -33,6 +36,7 @@ import type { MachineRequest, VmHost } from './vm-host.ts';
 /** A cold boot under software emulation on a busy machine. */
 const START_MS = 120_000;
 const STOP_MS = 10_000;
+const HOST_PERIOD = 100_000;
 
 /** A machine that is on its way. */
 interface Launch {
@@ -171,7 +175,21 @@ export class VmSandbox implements Sandbox {
 
   files(): Promise<FileAccess> {
     const places = { root: [GUEST_ROOT], upper: `${GUEST_DATA}/upper`, lower: GUEST_IMAGE, scratch: `${GUEST_SCRATCH}-${randomName()}` };
-    return guestFileAccess(this.#machine, places, this.#spec.files, () => Promise.resolve());
+    return Promise.resolve(guestFileAccess(this.#machine, places, this.#spec.files, () => Promise.resolve()));
+  }
+
+  /** Memory, processors and processes are the guest's to hold, how the VM as a whole fares on the host is the host's. */
+  async update({ cpuShares, cpuset, memoryNodes, memoryReservation, blockWeight, ...inside }: LimitChanges): Promise<void> {
+    await updateInGuest(this.kernel(), inside, 'its VM');
+    const group = hostKernel(await recordedCgroup(this.#spec));
+    await applyLimits(group, {
+      ...(inside.microCpus !== undefined && { microCpus: inside.microCpus, cpuPeriod: inside.cpuPeriod ?? HOST_PERIOD }),
+      ...(cpuShares !== undefined && { cpuShares }),
+      ...(cpuset !== undefined && { cpuset }),
+      ...(memoryNodes !== undefined && { memoryNodes }),
+      ...(memoryReservation !== undefined && { memoryReservation: memoryReservation + QEMU_OVERHEAD }),
+      ...(blockWeight !== undefined && { blockWeight }),
+    });
   }
 
   async release(options: ReleaseOptions): Promise<void> {

@@ -1,6 +1,7 @@
 /** The host's own kernel, for the containers that run on it. */
-import { knownCgroupVersion } from '../cgroup.ts';
-import { type Kernel, readHostFiles } from '../kernel.ts';
+import { writeFile } from 'node:fs/promises';
+import { knownCgroupVersion } from './cgroup.ts';
+import { type Kernel, readHostFiles } from './kernel.ts';
 
 const ROOT = '/sys/fs/cgroup';
 
@@ -11,5 +12,6 @@ export function hostKernel(group: string): Kernel {
     cgroupVersion,
     cgroup: (controller) => (cgroupVersion === '2' ? `${ROOT}/${group}` : `${ROOT}/${controller}/${group}`),
     read: readHostFiles,
+    write: (path, content) => writeFile(path, content, { flag: 'r+' }),
   };
 }
