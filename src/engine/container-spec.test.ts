@@ -4,7 +4,7 @@ import { ALL_CAPABILITIES, resolveCapabilities } from '../sandbox/capabilities.t
 import type { ContainerSpec, Limits, Security } from '../sandbox/sandbox.ts';
 import { checkHostConfig, containerSpec, type SpecParts } from './container-spec.ts';
 import { containerRecord } from './record-fixture.ts';
-import type { ContainerConfig, HostConfig } from './record.ts';
+import type { ContainerConfig, HostConfig, Isolation } from './record.ts';
 
 const DEFAULTS = resolveCapabilities({ privileged: false, add: [], drop: [] });
 const parts: SpecParts = {
@@ -14,6 +14,7 @@ const parts: SpecParts = {
   disk: () => Promise.resolve({ path: '/d' }),
   network: undefined,
   ceilings: { rlimits: new Map(), capabilities: ALL_CAPABILITIES },
+  guestKernel: '6.1.0-guest',
   rows: 24,
   columns: 80,
 };
@@ -81,6 +82,13 @@ test('a container is confined by default; privileged is not; options say otherwi
     [true, true, true, false],
   );
   assert.deepEqual([security({ MaskedPaths: [] }).maskedPaths, security({ ReadonlyPaths: ['/x'] }).readonlyPaths], [[], ['/x']]);
+});
+
+test('a profile that asks for a kernel is asked of the one that runs it', () => {
+  const kernelOf = (isolation: Isolation): string | undefined => containerSpec(containerRecord({ isolation }), parts).security.kernel;
+  assert.equal(kernelOf({ kind: 'container', runtime: 'crun' }), undefined);
+  assert.equal(kernelOf({ kind: 'vm', boot: 'template' }), '6.1.0-guest');
+  assert.equal(kernelOf({ kind: 'hybrid', vm: 'a' }), '6.1.0-guest');
 });
 
 test('no capability is given that this machine cannot give', () => {

@@ -19,6 +19,8 @@ export interface SpecParts {
   readonly mountpoint: (volume: string) => string;
   readonly network: NetworkPlan | undefined;
   readonly ceilings: Ceilings;
+  /** The release of the kernel that VMs run. */
+  readonly guestKernel: string | undefined;
   readonly rows: number;
   readonly columns: number;
 }
@@ -44,7 +46,7 @@ export function containerSpec(record: ContainerRecord, parts: SpecParts): Contai
     limits: limitsOf(host),
     ...(resources === undefined ? {} : { resources }),
     rlimits: rlimitsOf(host),
-    security: securityOf(host, parts.ceilings),
+    security: { ...securityOf(host, parts.ceilings), kernel: record.isolation.kind === 'container' ? undefined : parts.guestKernel },
     sysctls: { ...(host.Sysctls ?? {}) },
     tmpfs: { ...tmpfsMounts(points), ...(host.Tmpfs ?? {}) },
     mounts: hostMounts(points, parts.mountpoint),

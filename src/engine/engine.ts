@@ -15,6 +15,7 @@ import { readCeilings } from '../sandbox/ceilings.ts';
 import { cgroupVersion } from '../sandbox/cgroup.ts';
 import type { ContainerSpec, NetworkPlan } from '../sandbox/sandbox.ts';
 import { Sandboxes } from '../sandbox/sandboxes.ts';
+import { readGuestFiles } from '../sandbox/vm/guest-files.ts';
 import { SharedVms, type SharedVmRecord } from '../sandbox/vm/shared-vms.ts';
 import { VmHost } from '../sandbox/vm/vm-host.ts';
 import type { Database } from '../state/database.ts';
@@ -97,6 +98,8 @@ export class Engine implements ContainerEngine {
   readonly #starts = new StartMetrics();
   readonly #events: EventBus;
   readonly #ceilings = readCeilings();
+  /** Undefined where no guest is built. */
+  #guestKernel: string | undefined;
   readonly #network: Network;
   readonly #vmHost: VmHost;
   readonly #shared: SharedVms;
@@ -215,6 +218,10 @@ export class Engine implements ContainerEngine {
       log.warn({ error: messageOf(error) }, 'removing what VMs of an earlier daemon left');
     });
     await this.#volumes.finishRemovals();
+    this.#guestKernel = await readGuestFiles(this.#options.guestDirectory).then(
+      ({ kernelVersion }) => kernelVersion,
+      () => undefined,
+    );
     await this.#shared.adoptAll();
     await reconcile({
       containers: this.#containers,
@@ -244,7 +251,10 @@ export class Engine implements ContainerEngine {
     checkHostConfig(request.host);
     checkPorts(request.config, request.host);
     const isolation = parseIsolation(request.host.Runtime);
-    const { host, warnings } = await settleHost(request.config, request.host, isolation, (reference) => this.#containers.look(reference));
+    const { host, warnings } = await settleHost(request.config, request.host, isolation, {
+      container: (reference) => this.#containers.look(reference),
+      vmCpus: (vm) => this.#shared.options.store.find(vm)?.cpus,
+    });
     const image = this.#options.images.get(request.config.Image);
     const id = randomBytes(32).toString('hex');
     const name = request.name ?? randomName((candidate) => this.#containers.hasName(candidate));
@@ -526,6 +536,7 @@ export class Engine implements ContainerEngine {
       mountpoint: (volume) => this.#volumes.mountpoint(volume),
       network,
       ceilings: this.#ceilings,
+      guestKernel: this.#guestKernel,
       ...size,
     });
   }

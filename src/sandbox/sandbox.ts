@@ -57,6 +57,8 @@ export interface Security {
   readonly noNewPrivileges: boolean;
   /** 'default', 'unconfined', or a profile's JSON. */
   readonly seccomp: string;
+  /** The release of the kernel that it runs on, which a profile may ask for; undefined: the host's. */
+  readonly kernel?: string | undefined;
   readonly maskedPaths: readonly string[];
   readonly readonlyPaths: readonly string[];
   readonly readonlyRoot: boolean;

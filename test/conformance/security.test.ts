@@ -206,3 +206,15 @@ behaviour('devices are the harmless ones, and work', async (subject) => {
   assert.ok(!lines.some((name) => /^(vd|sd|mem|kmem|kvm|vport)/.test(name)), listed);
   assert.deepEqual(lines.slice(-3), ['4', '9', 'full']);
 });
+
+behaviour('a profile that asks for a kernel is answered by the one that the container runs on', async (subject) => {
+  const [major = 0, minor = 0] = (await subject.output([], 'uname', '-r')).split('.').map(Number);
+  for (const [minKernel, refused] of [
+    [`${String(major)}.${String(minor)}`, true],
+    [`${String(major)}.${String(minor + 1)}`, false],
+  ] as const) {
+    const option = await profile(subject, { names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', includes: { minKernel } });
+    const { code } = await subject.run(option, 'mkdir', '/tmp/made');
+    assert.equal(code !== 0, refused, minKernel);
+  }
+});

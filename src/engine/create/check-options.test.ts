@@ -21,6 +21,8 @@ const REFUSED: ReadonlyArray<readonly [Partial<ContainerConfig>, HostConfig, str
   [{}, { Tmpfs: { x: '' } }, "invalid mount path: 'x' mount path must be absolute"],
   [{}, { Tmpfs: { '/': '' } }, "invalid specification: destination can't be '/'"],
   [{}, { Tmpfs: { '//./': '' } }, "invalid specification: destination can't be '/'"],
+  [{}, { Tmpfs: { '/a': 'rw,foo=bar' } }, 'invalid tmpfs option ["foo" "bar"]'],
+  [{}, { Tmpfs: { '/a': 'foo' } }, 'invalid tmpfs option ["foo"]'],
   [{}, { CpuShares: -1 }, 'shares: invalid argument'],
   [{}, { CpuShares: 1 }, 'the minimum allowed cpu-shares is 2'],
   [{}, { CpuShares: 262_145 }, 'the maximum allowed cpu-shares is 262144'],
@@ -40,6 +42,9 @@ test("single options that cannot be right are refused in Docker's words", () => 
 
 test('what is right at its bounds is allowed', () => {
   check({ StopSignal: 'SIGRTMIN+3', Healthcheck: { Interval: 1_000_000, Timeout: 0, Retries: 0 } });
-  check({}, { ExtraHosts: ['a:1.1.1.1', 'b:host-gateway', 'c:fe80::1'], Tmpfs: { '/a': '' }, CpuShares: 2 });
+  check(
+    {},
+    { ExtraHosts: ['a:1.1.1.1', 'b:host-gateway', 'c:fe80::1'], Tmpfs: { '/a': '', '/b': 'rw,noexec,size=64k,mode=1777' }, CpuShares: 2 },
+  );
   check({}, { CpuShares: 262_144 });
 });

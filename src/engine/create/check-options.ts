@@ -12,7 +12,7 @@ export function checkOptions(config: ContainerConfig, host: HostConfig): void {
   }
   checkHealth(config.Healthcheck ?? {});
   for (const entry of host.ExtraHosts ?? []) checkExtraHost(entry);
-  for (const path of Object.keys(host.Tmpfs ?? {})) checkTmpfs(path);
+  for (const [path, options] of Object.entries(host.Tmpfs ?? {})) checkTmpfs(path, options);
   for (const { Name } of host.Ulimits ?? []) if (typeof Name !== 'string') throw invalid('invalid ulimit type: ');
   checkShares(host.CpuShares ?? 0);
   for (const name of Object.keys(host.Annotations ?? {})) if (name === '') throw invalid('invalid annotation: a key must not be empty');
@@ -36,9 +36,22 @@ function checkExtraHost(entry: string): void {
   if (address !== 'host-gateway' && isIP(address) === 0) throw invalid(`invalid IP address in add-host: ${quote(address)}`);
 }
 
-function checkTmpfs(path: string): void {
+const TMPFS_FLAGS = new Set(
+  [
+    'defaults ro rw suid nosuid dev nodev exec noexec sync async dirsync remount mand nomand atime noatime diratime nodiratime bind rbind',
+    'unbindable runbindable private rprivate shared rshared slave rslave relatime norelatime strictatime nostrictatime',
+  ].flatMap((names) => names.split(' ')),
+);
+const TMPFS_VALUES = ['size', 'mode', 'uid', 'gid', 'nr_inodes', 'nr_blocks', 'mpol'];
+
+function checkTmpfs(path: string, options: string): void {
   if (!path.startsWith('/')) throw invalid(`invalid mount path: '${path}' mount path must be absolute`);
   if (/^\/+\.?\/*$/.test(path)) throw invalid("invalid specification: destination can't be '/'");
+  for (const option of options.split(',').filter((text) => text !== '' && !TMPFS_FLAGS.has(text))) {
+    const [, name = option, value] = /^([^=]*)=(.*)$/s.exec(option) ?? [];
+    if (value === undefined || !TMPFS_VALUES.includes(name))
+      throw invalid(`invalid tmpfs option [${[name, ...(value === undefined ? [] : [value])].map(quote).join(' ')}]`);
+  }
 }
 
 /** As runc has it: crun would take the nearest that is allowed. */

@@ -9,23 +9,23 @@ import { type Settled, settleResources } from './check-resources.ts';
 import { parseMode, parseNetworkMode } from './modes.ts';
 import { refuseForIsolation } from './refuse-for-isolation.ts';
 
-/** `find` is undefined for a name that nobody has. */
-export async function settleHost(
-  config: ContainerConfig,
-  host: HostConfig,
-  isolation: Isolation,
-  find: (reference: string) => ContainerRecord | undefined,
-): Promise<Settled> {
+/** What is there already; undefined: nobody has this name. */
+export interface Known {
+  readonly container: (reference: string) => ContainerRecord | undefined;
+  readonly vmCpus: (vm: string) => number | undefined;
+}
+
+export async function settleHost(config: ContainerConfig, host: HostConfig, isolation: Isolation, known: Known): Promise<Settled> {
   checkModes(config, host);
   refuseForIsolation(host, isolation);
   checkDevices(host);
-  const { host: settled, warnings: discarded } = settleResources(host, await featuresOf(isolation));
+  const { host: settled, warnings: discarded } = settleResources(host, await featuresOf(isolation, known.vmCpus));
   const isOnHost = parseNetworkMode(host.NetworkMode).kind === 'host';
   const warnings =
     isOnHost && Object.keys(host.PortBindings ?? {}).length > 0
       ? [...discarded, 'Published ports are discarded when using host network mode']
       : discarded;
-  return { host: { ...settled, ...nameContainers(settled, find), ...(await defaultModes(settled, isolation)) }, warnings };
+  return { host: { ...settled, ...nameContainers(settled, known.container), ...(await defaultModes(settled, isolation)) }, warnings };
 }
 
 /** Names may change hands, ids do not. */
@@ -57,14 +57,17 @@ async function defaultModes(host: HostConfig, isolation: Isolation): Promise<Hos
   };
 }
 
-async function featuresOf(isolation: Isolation): Promise<LimitFeatures> {
+async function featuresOf(isolation: Isolation, vmCpus: Known['vmCpus']): Promise<LimitFeatures> {
   switch (isolation.kind) {
     case 'container':
       return hostFeatures();
     case 'vm':
       return vmFeatures(await hostFeatures());
-    case 'hybrid':
-      return GUEST_FEATURES;
+    case 'hybrid': {
+      // One that is made for this container has what it is given then.
+      const cpus = vmCpus(isolation.vm);
+      return cpus === undefined ? GUEST_FEATURES : { ...GUEST_FEATURES, cpus: cpus === 1 ? '0' : `0-${String(cpus - 1)}` };
+    }
   }
 }
 

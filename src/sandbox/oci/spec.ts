@@ -1,5 +1,5 @@
 /** A container's OCI runtime configuration (runtime-spec, config.md), as Docker composes it. */
-import type { ContainerSpec, ProcessSpec } from '../sandbox.ts';
+import type { ContainerSpec, ProcessSpec, Security } from '../sandbox.ts';
 import { type OciSeccomp, parseCustomProfile, toOci } from '../seccomp/oci.ts';
 import { composeMounts, type MountContext, rootPropagation } from './mounts.ts';
 import { defaultProfile } from '../seccomp/profile.ts';
@@ -82,14 +82,14 @@ export function composeSpec(spec: ContainerSpec, process: OciProcess, context: S
       maskedPaths: security.maskedPaths,
       readonlyPaths: security.readonlyPaths,
       rootfsPropagation: rootPropagation(spec),
-      ...seccomp(security.seccomp, security.capabilities),
+      ...seccomp(security),
     },
   };
 }
 
-function seccomp(choice: string, capabilities: readonly string[]): { seccomp?: OciSeccomp } {
+function seccomp({ seccomp: choice, capabilities, kernel }: Security): { seccomp?: OciSeccomp } {
   if (choice === 'unconfined') return {};
-  return { seccomp: choice === 'default' ? toOci(defaultProfile(capabilities)) : parseCustomProfile(choice, capabilities) };
+  return { seccomp: choice === 'default' ? toOci(defaultProfile(capabilities)) : parseCustomProfile(choice, capabilities, kernel) };
 }
 
 /** A limit above what this machine allows is lowered to it: a default must not make every start fail. */

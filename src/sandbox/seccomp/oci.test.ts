@@ -96,3 +96,25 @@ test('what is no profile is refused with a reason', () => {
     message: /use either 'name' or 'names'/,
   });
 });
+
+test('what includes and excludes say of the kernel is asked of the one that will run it', () => {
+  const onKernel = (conditions: object, kernel: string): boolean =>
+    parseCustomProfile(custom({}, [rule(conditions)]), [], kernel).syscalls.length === 1;
+  for (const [minimum, kernel, reached] of [
+    ['4.8', '6.1.0-56-cloud-amd64', true],
+    ['4.8', '4.8.0', true],
+    ['4.8', '4.7.99', false],
+    ['4.10', '4.9', false],
+    ['5.0', '4.20', false],
+    ['6.18.3', '6.18.44', true],
+  ] as const) {
+    assert.equal(onKernel({ includes: { minKernel: minimum } }, kernel), reached, `includes ${minimum} on ${kernel}`);
+    assert.equal(onKernel({ excludes: { minKernel: minimum } }, kernel), !reached, `excludes ${minimum} on ${kernel}`);
+  }
+  assert.ok(onKernel({ includes: { minKernel: null }, excludes: { minKernel: null } }, '4.4'));
+  for (const wrong of ['', 'x', '4', '0.0'])
+    assert.throws(
+      () => onKernel({ includes: { minKernel: wrong } }, '6.1'),
+      /^AbodeError: Decoding seccomp profile failed: invalid kernel version: /,
+    );
+});

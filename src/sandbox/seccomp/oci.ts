@@ -1,7 +1,9 @@
 /** A seccomp profile as the OCI runtime specification writes it (config-linux.md, "Seccomp"), and Docker's own JSON form read into that. */
+import { release } from 'node:os';
 import { type Static, type TNull, type TOptional, type TSchema, type TUnion, Type } from 'typebox';
 import { Value } from 'typebox/value';
 import { invalid } from '../../base/errors.ts';
+import { isAtLeast } from './kernel-version.ts';
 import type { ArgumentRule, SeccompProfile } from './profile.ts';
 
 export interface OciSeccomp {
@@ -53,7 +55,7 @@ function argument(rule: ArgumentRule): OciArgument {
 const nullable = <T extends TSchema>(schema: T): TOptional<TUnion<[TNull, T]>> => Type.Optional(Type.Union([Type.Null(), schema]));
 const texts = Type.Array(Type.String());
 const wide = Type.Union([Type.Integer(), Type.BigInt()]);
-const conditions = Type.Object({ caps: nullable(texts), arches: nullable(texts) });
+const conditions = Type.Object({ caps: nullable(texts), arches: nullable(texts), minKernel: nullable(Type.String()) });
 
 const Custom = Type.Object({
   defaultAction: Type.String(),
@@ -76,8 +78,8 @@ const Custom = Type.Object({
 
 type Rule = NonNullable<Static<typeof Custom>['syscalls']>[number];
 
-/** `--security-opt seccomp=FILE`: the client sends the file's content. */
-export function parseCustomProfile(json: string, capabilities: readonly string[]): OciSeccomp {
+/** `--security-opt seccomp=FILE`: the client sends the file's content. `kernel` is the release of the one that will run it. */
+export function parseCustomProfile(json: string, capabilities: readonly string[], kernel: string = release()): OciSeccomp {
   let data: unknown;
   try {
     data = JSON.parse(json, wholeNumber);
@@ -90,7 +92,7 @@ export function parseCustomProfile(json: string, capabilities: readonly string[]
     ...(typeof data.defaultErrnoRet === 'number' ? { defaultErrnoRet: data.defaultErrnoRet } : {}),
     architectures: (data.architectures ?? []).length > 0 ? (data.architectures ?? []) : ARCHITECTURES,
     syscalls: (data.syscalls ?? [])
-      .filter((rule) => applies(rule, capabilities))
+      .filter((rule) => applies(rule, capabilities, kernel))
       .map((rule) => ({
         names: namesOf(rule),
         action: rule.action,
@@ -101,9 +103,13 @@ export function parseCustomProfile(json: string, capabilities: readonly string[]
 }
 
 /** All capabilities that a rule includes must be held, none that it excludes; of architectures one is enough. An empty list asks for nothing. */
-function applies({ includes, excludes }: Rule, capabilities: readonly string[]): boolean {
+function applies({ includes, excludes }: Rule, capabilities: readonly string[], kernel: string): boolean {
   const arches = includes?.arches ?? [];
+  const reaches = (minimum: string | null | undefined, otherwise: boolean): boolean =>
+    minimum === null || minimum === undefined ? otherwise : isAtLeast(kernel, minimum);
   return (
+    reaches(includes?.minKernel, true) &&
+    !reaches(excludes?.minKernel, false) &&
     (arches.length === 0 || arches.includes('amd64')) &&
     !(excludes?.arches ?? []).includes('amd64') &&
     (includes?.caps ?? []).every((name) => capabilities.includes(name)) &&

@@ -82,10 +82,10 @@ export function initFields(fields: FieldsBuilder, spec: ContainerSpec, files: re
 }
 
 /** The program of the container's profile; an error where it is none, or none that a VM can have. */
-export function seccompFilter({ seccomp, capabilities }: Security): Buffer | undefined {
+export function seccompFilter({ seccomp, capabilities, kernel }: Security): Buffer | undefined {
   if (seccomp === 'unconfined') return undefined;
   if (seccomp === 'default') return defaultProgram(capabilities);
-  return compileBpf(customFilter(parseCustomProfile(seccomp, capabilities)));
+  return compileBpf(customFilter(parseCustomProfile(seccomp, capabilities, kernel)));
 }
 
 const programs = new Map<string, Buffer>();

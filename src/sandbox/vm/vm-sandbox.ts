@@ -313,7 +313,7 @@ async function takeFromPool(host: VmHost, spec: ContainerSpec): Promise<PooledMa
 
 function startError(error: AgentError, during: 'create' | 'exec'): Error {
   // Found out before there is a process, whatever the isolation.
-  if (/^unable to find (user|group) /.test(error.message)) return invalid(error.message);
+  if (/^(unable to find (user|group) |uids and gids must be in range )/.test(error.message)) return invalid(error.message);
   if (error.agentCode === 'not-found') return new StartError('not-found', error.message, during);
   if (error.agentCode === 'not-executable') return new StartError('not-executable', error.message, during);
   if (error.agentCode === 'start' || error.agentCode === 'invalid') return new StartError('other', error.message, during);
