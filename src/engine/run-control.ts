@@ -270,7 +270,7 @@ export class RunControl {
   }
 
   async #startNow(id: string, before: ContainerRecord, counted: boolean): Promise<void> {
-    const { containers, numbers, paths, sandboxes } = this.#parts;
+    const { containers, network, numbers, paths, sandboxes } = this.#parts;
     const lease = await this.#lease(before);
     const { network: _former, ...rest } = before;
     const record: ContainerRecord = {
@@ -294,7 +294,10 @@ export class RunControl {
           [...(this.#waiting.get(id) ?? [])].filter(({ options }) => options.stderr).map(({ attachment }) => attachment),
         );
       const published = lease === undefined ? undefined : await this.#publish(record, lease.address);
-      const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir, links), sandboxes.prepare(record.isolation, spec)]);
+      const [, prepared] = await Promise.all([
+        writeInjectedFiles(record, rootDir, links, network.gateway),
+        sandboxes.prepare(record.isolation, spec),
+      ]);
       sandbox = prepared;
       await this.#connectWaiting(id, sandbox, record);
       const pid = await sandbox.start();
