@@ -7,7 +7,7 @@ ABODE_HOME=$(dirname -- "$(dirname -- "$(readlink -f -- "$0")")")
 PATH="$PATH:/usr/sbin:/sbin"
 
 # virtio_ring first: virtio's users need it and their dependencies do not name it in every kernel.
-modules='virtio_ring virtio virtio_pci virtio_blk virtio_net virtio_console erofs overlay crc32c_generic ext4 bridge veth af_packet'
+modules='virtio_ring virtio virtio_pci virtio_blk virtio_net virtio_console erofs overlay crc32c_generic ext4 bridge veth af_packet fuse'
 
 kernel="$ABODE_HOME/build/kernel"
 recipe=$(cksum <"$0")

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { KEEP = 65536 };
+enum { KEEP = 65536, PANIC_TAIL = 8192 };
 
 static uint8_t kept[2 * KEEP + 1];
 static size_t kept_size;
@@ -59,8 +59,11 @@ void console_tail(char *text, size_t capacity)
 bool console_panic(char *text, size_t capacity)
 {
 	static const char marker[] = "Kernel panic - not syncing";
-	const uint8_t *found = memmem(kept, kept_size, marker, sizeof marker - 1);
-	if (!found)
+	const uint8_t *found = NULL;
+	for (const uint8_t *at = kept; (at = memmem(at, kept_size - (size_t)(at - kept), marker, sizeof marker - 1)); at++)
+		found = at;
+	/* A panic is among the last things that a kernel says. */
+	if (!found || kept_size - (size_t)(found - kept) > PANIC_TAIL)
 		return false;
 	const uint8_t *end = memchr(found, '\n', kept_size - (size_t)(found - kept));
 	copy_printable(text, capacity, found, end ? (size_t)(end - found) : kept_size - (size_t)(found - kept));

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 #include "cleanup.h"
 #include "files_changes.h"
@@ -34,6 +36,19 @@ static bool takes(struct words *words, const char *option)
 		return false;
 	(void)take(words);
 	return true;
+}
+
+/* Stdin and stdout become a connection to whoever asked: bytes that need no frames. */
+static int connect_streams(const char *path, struct error *err)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	cleanup_close int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (strlen(path) >= sizeof address.sun_path)
+		return fail(err, "usage", ENAMETOOLONG, "%s", path);
+	(void)strcpy(address.sun_path, path);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0 || dup2(fd, STDIN_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
+		return fail(err, "system", errno, "connecting to %s", path);
+	return 0;
 }
 
 static bool read_view(struct words *words, struct view *view)
@@ -83,6 +98,8 @@ static int changes(const struct view *view, const char *lower_path, struct error
 static int carry_out(struct words *words, struct error *err)
 {
 	struct view view;
+	if (takes(words, "--connect") && words->left > 0 && connect_streams(take(words), err) < 0)
+		return -1;
 	char *verb = read_view(words, &view) ? take(words) : NULL;
 	if (!verb)
 		return fail(err, "usage", 0, "files needs a root and a verb");

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/reboot.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/syscall.h>
@@ -133,6 +134,9 @@ static void tune_disks(void)
 
 int guest_boot(struct error *err)
 {
+	/* What containers have where nothing bounds the engine. */
+	const struct rlimit files = {1048576, 1048576};
+	(void)setrlimit(RLIMIT_NOFILE, &files);
 	(void)umask(0);
 	if (mount_on("devtmpfs", "/dev", MS_NOSUID, "mode=755", err) < 0)
 		return -1;

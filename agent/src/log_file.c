@@ -31,8 +31,11 @@ void format_time(uint64_t ns, char text[40])
 	time_t seconds = (time_t)(ns / 1000000000u);
 	struct tm tm;
 	gmtime_r(&seconds, &tm);
-	size_t length = strftime(text, 40, "%Y-%m-%dT%H:%M:%S", &tm);
-	(void)snprintf(text + length, 40 - length, ".%09lluZ", (unsigned long long)(ns % 1000000000u));
+	char longest[80];
+	(void)snprintf(longest, sizeof longest, "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ", (tm.tm_year + 1900) % 10000, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+		       (unsigned)(ns % 1000000000u));
+	(void)memcpy(text, longest, 39);
+	text[39] = 0;
 }
 
 struct log_file *log_file_open(const char *path, uint64_t max_size, unsigned max_files, const char *attributes, struct error *err)

@@ -27,6 +27,10 @@ int main(int argc, char **argv)
 		return files_main(argc - 2, argv + 2);
 	if (argc == 3 && strcmp(command, "unpack") == 0)
 		return unpack_main(argv[2]);
+	if (argc == 3 && strcmp(command, "share") == 0)
+		return share_main(argv[2]);
+	if (argc == 6 && strcmp(command, "populate") == 0)
+		return populate_main(argv[2], argv[3], argv[4], argv[5]);
 	if (argc == 4 && strcmp(command, "guest") == 0 && strcmp(argv[2], "--socket") == 0)
 		return guest_main(argv[3]);
 	if (argc > 3 && strcmp(command, "init") == 0 && strcmp(argv[2], "--") == 0)
@@ -35,6 +39,6 @@ int main(int argc, char **argv)
 		printf("abode-agent %s, protocol %d\n", VERSION, FRAME_VERSION);
 		return 0;
 	}
-	(void)fprintf(stderr, "usage: abode-agent spawner | shim DIR [--ephemeral] | ports SOCKET | unpack DIR | files [VIEW] ROOT VERB... | guest --socket PATH | init -- COMMAND... | version\n");
+	(void)fprintf(stderr, "usage: abode-agent spawner | shim DIR [--ephemeral] | ports SOCKET | share DIR | populate in-use|unused VOLUME DESTINATION IMAGE | unpack DIR | files [VIEW] ROOT VERB... | guest --socket PATH | init -- COMMAND... | version\n");
 	return 2;
 }

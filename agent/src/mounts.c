@@ -4,7 +4,9 @@
 #include <sys/syscall.h>
 #include <linux/mount.h>
 #include <fcntl.h>
+#include "bind.h"
 #include "cleanup.h"
+#include "share_pump.h"
 #include "operations.h"
 #include "paths.h"
 
@@ -38,16 +40,8 @@ static int mount_long_overlay(const char *target, char *options, unsigned long f
 	return 0;
 }
 
-int operation_mount(struct fields request, struct builder *answer, struct error *err)
+int mount_filesystem(const char *source, const char *target, const char *type, unsigned long flags, char *data, struct error *err)
 {
-	(void)answer;
-	cleanup_free char *source = fields_string(request, TAG_SOURCE), *target = fields_string(request, TAG_TARGET);
-	cleanup_free char *type = fields_string(request, TAG_FSTYPE), *data = fields_string(request, TAG_DATA);
-	unsigned long flags = fields_number(request, TAG_FLAGS, 0);
-	if (!target)
-		return fail(err, "invalid", 0, "MOUNT without TARGET");
-	if (path_mkdirs(target, 0755) < 0 && errno != ENOTDIR)
-		return fail(err, "system", errno, "mkdir %s", target);
 	if (data && type && strcmp(type, "overlay") == 0 && strlen(data) > PAGE)
 		return mount_long_overlay(target, data, flags, err);
 	if (mount(source, target, type, flags, data) < 0)
@@ -58,6 +52,24 @@ int operation_mount(struct fields request, struct builder *answer, struct error 
 		return fail(err, "system", saved, "read-only bind on %s", target);
 	}
 	return 0;
+}
+
+int operation_mount(struct fields request, struct builder *answer, struct error *err)
+{
+	(void)answer;
+	cleanup_free char *source = fields_string(request, TAG_SOURCE), *target = fields_string(request, TAG_TARGET);
+	cleanup_free char *type = fields_string(request, TAG_FSTYPE), *data = fields_string(request, TAG_DATA);
+	unsigned long flags = fields_number(request, TAG_FLAGS, 0);
+	if (!target)
+		return fail(err, "invalid", 0, "MOUNT without TARGET");
+	cleanup_free char *root = fields_string(request, TAG_ROOT);
+	if (root)
+		return bind_beneath(root, source ? source : ".", target, flags, err);
+	if (path_mkdirs(target, 0755) < 0 && errno != ENOTDIR)
+		return fail(err, "system", errno, "mkdir %s", target);
+	if (type && strcmp(type, "abode-files") == 0)
+		return share_mount(target, flags, err);
+	return mount_filesystem(source, target, type, flags, data, err);
 }
 
 int operation_umount(struct fields request, struct builder *answer, struct error *err)

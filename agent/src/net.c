@@ -101,6 +101,7 @@ static bool has_ipv6(char *const *addresses)
 	return false;
 }
 
+/* Without addresses of its own an interface has none that it gave itself; the loopback has ::1. */
 static void switch_ipv6(const char *name, bool on)
 {
 	char path[128];
@@ -312,7 +313,7 @@ int operation_net_configure(struct fields request, struct builder *answer, struc
 	    (set_link(card.netlink, name, 0, IFF_UP, NULL, 0, 0, err) < 0 || set_link(card.netlink, name, 0, 0, address, 0, mtu, err) < 0 ||
 	     set_link(card.netlink, name, IFF_UP, IFF_UP, NULL, 0, 0, err) < 0))
 		return -1;
-	bool without_ipv6 = !has_ipv6(addresses);
+	bool without_ipv6 = !has_ipv6(addresses) && strcmp(name, "lo") != 0;
 	if (without_ipv6 != card.without_ipv6)
 		switch_ipv6(name, !without_ipv6);
 	card.without_ipv6 = without_ipv6;

@@ -8,6 +8,8 @@
 typedef int operation(struct fields request, struct builder *answer, struct error *err);
 
 operation operation_mount, operation_umount;                                   /* mounts.c */
+/* mounts.c: mount(2), with layers of an overlay beyond its one page of options, and with a bind that is read-only. *data is taken apart. */
+int mount_filesystem(const char *source, const char *target, const char *type, unsigned long flags, char *data, struct error *err);
 operation operation_write_file, operation_mkdir, operation_remove;            /* files.c */
 operation operation_read_file;                                                 /* read_file.c */
 operation operation_resolve_user;                                              /* user.c */
@@ -56,3 +58,9 @@ int files_main(int count, char **arguments);
 
 /* unpack.c: the command `abode-agent unpack DIR`. Returns the process's exit status. */
 int unpack_main(const char *directory);
+
+/* populate.c: the command `abode-agent populate in-use|unused VOLUME DESTINATION IMAGE`. Returns the process's exit status. */
+int populate_main(const char *use, const char *directory, const char *destination, char *image);
+
+/* share_server.c: the command `abode-agent share DIR`, a VM's file server. Returns the process's exit status. */
+int share_main(const char *directory);

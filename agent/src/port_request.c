@@ -57,23 +57,44 @@ static void print_address(const union address *address, char *text, socklen_t si
 	(void)inet_ntop(address->any.sa_family, four ? (const void *)&address->v4.sin_addr : (const void *)&address->v6.sin6_addr, text, size);
 }
 
+/* Digits and nothing else. */
+static bool parse_number(const char *text, uint16_t *number)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+	*number = (uint16_t)value;
+	return *text >= '0' && *text <= '9' && !*end && value >= 1 && value <= 65535;
+}
+
+/* FIRST-LAST, with an asterisk where any free one of them will do. */
+static bool parse_range(char *text, struct port_request *request)
+{
+	char *dash = strchr(text, '-'), *star = strchr(text, '*');
+	if (!dash || (star && star[1]))
+		return false;
+	*dash = 0;
+	if (star)
+		*star = 0;
+	request->anywhere = star != NULL;
+	return parse_number(text, &request->first) && parse_number(dash + 1, &request->last) && request->first <= request->last;
+}
+
+/* PROTOCOL HOSTS RANGE TARGET PORT */
 int port_request_parse(const char *line, struct port_request *request, struct error *err)
 {
-	char protocol[8], hosts[128], target[64], any[2] = "";
-	unsigned first, last, port;
+	enum { WORDS = 5 };
+	char copy[512], *words[WORDS], *rest = copy;
+	size_t count = 0;
+	uint16_t port;
 	*request = (struct port_request){0};
-	if (sscanf(line, "%7s %127s %u-%u%1[*] %63s %u", protocol, hosts, &first, &last, any, target, &port) != 7
-	    && sscanf(line, "%7s %127s %u-%u %63s %u", protocol, hosts, &first, &last, target, &port) != 6)
+	(void)snprintf(copy, sizeof copy, "%s", line);
+	while (rest && count < WORDS)
+		words[count++] = strsep(&rest, " ");
+	if (count < WORDS || rest || strlen(line) >= sizeof copy || (request->protocol = protocol_number(words[0])) < 0 || !parse_range(words[2], request) ||
+	    !parse_address(words[3], &request->target) || !parse_number(words[4], &port))
 		return fail(err, "invalid", 0, "not a port: %s", line);
-	request->protocol = protocol_number(protocol);
-	if (request->protocol < 0 || first < 1 || last < first || last > 65535 || port < 1 || port > 65535
-	    || !parse_address(target, &request->target))
-		return fail(err, "invalid", 0, "not a port: %s", line);
-	request->first = (uint16_t)first;
-	request->last = (uint16_t)last;
-	request->anywhere = any[0] == '*';
-	set_port(&request->target, (uint16_t)port);
-	char *rest = hosts;
+	set_port(&request->target, port);
+	rest = words[1];
 	for (char *host; (host = strsep(&rest, ",")) != NULL; request->host_count++)
 		if (request->host_count == MOST_ADDRESSES || !parse_address(host, &request->hosts[request->host_count]))
 			return fail(err, "invalid", 0, "not a port: %s", line);

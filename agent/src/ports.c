@@ -14,6 +14,7 @@
 #include "conntrack.h"
 #include "port_request.h"
 #include "ports_confine.h"
+#include "translate.h"
 
 /* Where the daemon that began this process talks to it. */
 enum { SERVED = 3, BACKLOG = 8 };
@@ -48,7 +49,7 @@ static void release(struct holder **at)
 {
 	struct holder *holder = *at;
 	*at = holder->next;
-	conntrack_forget(holder->ports, STALE_AFTER);
+	conntrack_forget(holder->ports, STALE_AFTER); /* the kernel does not translate them any more */
 	for (struct port *port = holder->ports, *next; port; port = next) {
 		next = port->next;
 		port_close(port);
@@ -81,6 +82,15 @@ static int open_all(struct fields request, struct holder *holder, struct error *
 	return 0;
 }
 
+/* Where the request names a table. What the kernel refuses is answered: the table was taken away, and the daemon makes it anew. */
+static void tell_kernel(struct fields request, const struct holder *holder, enum translation translation, struct builder *answer)
+{
+	cleanup_free char *table = fields_string(request, TAG_TARGET);
+	int result = table ? translate_ports(table, holder->ports, translation) : 0;
+	if (result < 0)
+		builder_number(answer, TAG_ERRNO, (uint64_t)-result);
+}
+
 /* All that is asked for or nothing. */
 static int hold(struct fields request, struct builder *answer, struct error *err)
 {
@@ -89,8 +99,12 @@ static int hold(struct fields request, struct builder *answer, struct error *err
 		return fail(err, "invalid", 0, "PORTS_OPEN without CONTAINER");
 	/* Of a request whose answer the daemon did not wait for. */
 	struct holder **former = find(name);
-	if (*former)
+	if (*former) {
+		struct builder nobody = {0};
+		tell_kernel(request, *former, TRANSLATE_NO_MORE, &nobody);
+		builder_free(&nobody);
 		release(former);
+	}
 	struct holder *holder = calloc(1, sizeof *holder);
 	if (!holder)
 		return fail(err, "system", errno, "memory for a container's ports");
@@ -101,18 +115,23 @@ static int hold(struct fields request, struct builder *answer, struct error *err
 		release(&holders);
 		return -1;
 	}
+	tell_kernel(request, holder, TRANSLATE, answer);
+	conntrack_forget(holder->ports, STALE_BEFORE);
 	describe(holder, answer);
 	return 0;
 }
 
-static int let_go(struct fields request, struct error *err)
+static int let_go(struct fields request, struct builder *answer, struct error *err)
 {
 	cleanup_free char *name = fields_string(request, TAG_CONTAINER);
 	if (!name)
 		return fail(err, "invalid", 0, "PORTS_CLOSE without CONTAINER");
 	struct holder **at = find(name);
-	if (*at)
+	if (*at) {
+		/* In this order: what comes in between would be translated, and remembered. */
+		tell_kernel(request, *at, TRANSLATE_NO_MORE, answer);
 		release(at);
+	}
 	return 0;
 }
 
@@ -158,7 +177,7 @@ static int carry_out(const struct frame *frame, struct builder *answer, struct e
 	case FRAME_PORTS_OPEN:
 		return hold(request, answer, err);
 	case FRAME_PORTS_CLOSE:
-		return let_go(request, err);
+		return let_go(request, answer, err);
 	case FRAME_PORTS_TRANSLATED:
 		return translated(request, err);
 	case FRAME_PORTS_KEEP:

@@ -1,3 +1,4 @@
+#include "bind.h"
 #include "shim.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -54,8 +55,11 @@ static void hide_hybrid_cgroup2(void)
 		shim_log("umount %s: %s", unified, strerror(errno));
 }
 
+int shim_log_fd(void) { return log_fd; }
+
 static int enter_own_namespace(void)
 {
+	bind_remember_host();
 	if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0) {
 		shim_log("a mount namespace: %s", strerror(errno));
 		return -1;

@@ -10,6 +10,7 @@
 #include "cgroup.h"
 #include "operations.h"
 #include "paths.h"
+#include "spawn_devices.h"
 #include "spawn_oom.h"
 
 static const char base[] = "/sys/fs/cgroup/abode";
@@ -32,6 +33,8 @@ int spawn_cgroup_create(const char *container, struct fields request, struct err
 	if (mkdir(directory, 0755) < 0 && errno != EEXIST)
 		return fail(err, "start", errno, "cgroup %s", directory);
 	oom_watch(container, directory);
+	if (spawn_devices_restrict(directory, fields_number(request, TAG_PRIVILEGED, 0) == 1, err) < 0)
+		return -1;
 	return spawn_cgroup_limit(container, request, err);
 }
 

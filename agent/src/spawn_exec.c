@@ -50,7 +50,9 @@ void spawn_execute(char **arguments, char **environment, struct error *err)
 {
 	const char *path = variable(environment, "PATH");
 	int saved = ENOENT;
-	if (strchr(arguments[0], '/')) {
+	if (!*arguments[0]) {
+		saved = ENOENT;
+	} else if (strchr(arguments[0], '/')) {
 		struct stat info;
 		execve(arguments[0], arguments, environment);
 		saved = errno;

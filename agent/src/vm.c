@@ -14,6 +14,7 @@
 #include "qmp.h"
 #include "runtime.h"
 #include "shim.h"
+#include "vm_files.h"
 #include "vm_launch.h"
 
 /* A client that waits: for VM_START, QMP or GUEST. */
@@ -88,8 +89,6 @@ static void read_output(struct watch *watch, uint32_t events)
 static const char *reason_of(int status, char *message, size_t capacity)
 {
 	message[0] = 0;
-	if (console_panic(message, capacity))
-		return "panic";
 	if (protocol_broken) {
 		(void)snprintf(message, capacity, "%s", protocol_message);
 		return "protocol";
@@ -100,8 +99,13 @@ static const char *reason_of(int status, char *message, size_t capacity)
 		(void)snprintf(message, capacity, "QEMU was killed by signal %d", WTERMSIG(status));
 		return "killed";
 	}
+	/* After what is certain: the console shows what the guest likes, also what looks like a panic. */
+	if (console_panic(message, capacity))
+		return "panic";
 	if (WEXITSTATUS(status) != 0)
 		console_tail(message, capacity);
+	else
+		(void)snprintf(message, capacity, "the guest reset or switched itself off");
 	return "exited";
 }
 
@@ -134,6 +138,7 @@ static void qemu_ended(struct job *job, int status)
 		console_add(bytes, (size_t)count);
 	}
 	state = EXITED;
+	vm_files_end();
 	loop_disarm(&kill_timer);
 	struct error err;
 	char tail[400];
@@ -151,6 +156,19 @@ static void guest_lost(const struct error *err)
 	(void)snprintf(protocol_message, sizeof protocol_message, "%s", err->message);
 	shim_log("%s", err->message);
 	(void)kill(qemu.pid, SIGKILL);
+}
+
+static void serve_files(struct client *client, const struct frame *request)
+{
+	struct error err;
+	struct builder nothing = {0};
+	if (state != RUNNING || vm_files_serve((struct fields){request->payload, request->size}, guest_lost, &err) < 0) {
+		if (state != RUNNING)
+			fail(&err, "gone", 0, "the VM does not run");
+		connection_refuse(&client->connection, request, &err);
+		return;
+	}
+	connection_answer(&client->connection, request, &nothing);
 }
 
 static void line_answered(void *owner, const char *line, bool is_error)
@@ -319,6 +337,9 @@ bool vm_handle(struct client *client, const struct frame *request)
 		return true;
 	case FRAME_QMP:
 		forward_qmp(client, request);
+		return true;
+	case FRAME_FILES_SERVE:
+		serve_files(client, request);
 		return true;
 	case FRAME_GUEST:
 		await_guest(client, request);

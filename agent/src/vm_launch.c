@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "confine.h"
 #include "operations.h"
+#include "vm_files.h"
 
 enum { MAX_FDS = 64, SCRATCH = 512 };
 
@@ -114,12 +115,13 @@ pid_t vm_launch(struct fields request, struct vm_ends *ends, struct error *err)
 	*ends = (struct vm_ends){-1, -1, -1};
 	struct handover list = {.count = 0};
 	cleanup_free char **arguments = fields_strings(request, TAG_ARG);
-	int output[2] = {-1, -1};
+	int output[2] = {-1, -1}, files = -1;
 	pid_t pid = -1;
 	if (!arguments || !arguments[0])
 		return fail(err, "invalid", 0, "VM_START without a command");
 	if (open_files(request, &list, err) == 0 && socket_pair(&list, &ends->serial, fields_number(request, TAG_SERIAL_FD, 0), err) == 0 &&
-	    socket_pair(&list, &ends->qmp, fields_number(request, TAG_QMP_FD, 0), err) == 0 && open_tap(request, &list, err) == 0) {
+	    socket_pair(&list, &ends->qmp, fields_number(request, TAG_QMP_FD, 0), err) == 0 &&
+	    socket_pair(&list, &files, fields_number(request, TAG_FILES_FD, 0), err) == 0 && open_tap(request, &list, err) == 0) {
 		if (pipe2(output, O_CLOEXEC) < 0) {
 			fail(err, "system", errno, "a pipe for QEMU's messages");
 		} else {
@@ -135,6 +137,13 @@ pid_t vm_launch(struct fields request, struct vm_ends *ends, struct error *err)
 		}
 	}
 	close_all(&list);
+	/* The server reads and writes as if there were nothing else. */
+	if (files >= 0)
+		(void)fcntl(files, F_SETFL, O_RDWR);
+	if (pid >= 0)
+		vm_files_keep(files);
+	else if (files >= 0)
+		(void)close(files);
 	if (pid < 0) {
 		for (int *fd = &ends->serial; fd <= &ends->output; fd++)
 			if (*fd >= 0)

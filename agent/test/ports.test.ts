@@ -13,7 +13,9 @@ import { test } from 'node:test';
 import { AgentConnection, AgentError } from '../../src/agent-client/connection.ts';
 import { FieldsBuilder, Tag } from '../../src/agent-client/fields.ts';
 import { FrameType } from '../../src/agent-client/frame.ts';
-import { spawnDetached } from '../../src/base/process.ts';
+import { run, spawnDetached } from '../../src/base/process.ts';
+import { parseSubnet } from '../../src/network/addresses.ts';
+import { ruleset } from '../../src/network/firewall.ts';
 import { PATIENCE_MS } from './exit.ts';
 import { agentPath } from './shim-fixture.ts';
 
@@ -32,9 +34,11 @@ class Keeper implements AsyncDisposable {
     this.connection = connection;
   }
 
-  static async start(): Promise<Keeper> {
+  /** `within`: a command that becomes it. */
+  static async start(...within: readonly string[]): Promise<Keeper> {
     const directory = await mkdtemp(join(tmpdir(), 'abode-ports-'));
-    const child = spawnDetached(agentPath, ['ports', join(directory, 'ports.sock')], { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
+    const [command, ...args] = [...within, agentPath, 'ports', join(directory, 'ports.sock')];
+    const child = spawnDetached(command, args, { stdio: ['ignore', 'ignore', 'inherit', 'pipe'] });
     const connection = new AgentConnection(child.stdio[3] as Socket);
     await connection.hello();
     return new Keeper(directory, child, connection);
@@ -214,6 +218,59 @@ test('an owner that asks again has what it asks for now', OPTIONS, async () => {
   await keeper.open('a', lines[1] ?? '');
   assert.equal((await keeper.open('b', lines[0] ?? '')).length, 1);
 });
+
+/** With its maps, in the keeper's own network namespace. */
+async function makeTable(keeper: Keeper): Promise<void> {
+  const bridge = { name: 'br-x', subnet: parseSubnet('172.19.0.0/16'), mtu: 1500 };
+  await run('nsenter', ['--net', '--target', String(keeper.process.pid), 'nft', '-f', '-'], { input: ruleset(bridge, []) });
+}
+
+async function translations(keeper: Keeper): Promise<string[]> {
+  const { stdout } = await run('nsenter', ['--net', '--target', String(keeper.process.pid), 'nft', 'list', 'table', 'ip', 'br_x'], {
+    maxOutput: 8 << 20,
+  });
+  return (stdout.match(/(?:[\d.]+ \. )?(?:tcp|udp) \. \d+ : [\d.]+ \. \d+/g) ?? []).toSorted((left, right) => (left < right ? -1 : 1));
+}
+
+test(
+  'the kernel is told, for each port, and what it is told of others stays',
+  { ...OPTIONS, skip: process.getuid?.() === 0 ? false : 'needs root' },
+  async () => {
+    await using keeper = await Keeper.start(
+      'unshare',
+      '-n',
+      'sh',
+      '-c',
+      'ip link set lo up; ip addr add 192.0.2.7/32 dev lo; exec "$0" "$@"',
+    );
+    const ask = async (type: FrameType, owner: string, ...lines: readonly string[]): Promise<number | undefined> => {
+      const fields = new FieldsBuilder().add(Tag.CONTAINER, owner).add(Tag.TARGET, 'br_x').addAll(Tag.PORT, lines);
+      return (await keeper.connection.request(type, fields)).number(Tag.ERRNO);
+    };
+    const ENOENT = 2;
+    const first = ['tcp 0.0.0.0,:: 80-80 172.19.0.2 8080', 'udp 192.0.2.7 53-53 172.19.0.2 5353', 'tcp 127.0.0.1 81-81 172.19.0.2 81'];
+    assert.equal(await ask(FrameType.PORTS_OPEN, 'a', ...first), ENOENT, 'there is no table');
+    await makeTable(keeper);
+    assert.equal(await ask(FrameType.PORTS_OPEN, 'a', ...first), undefined);
+    assert.equal(await ask(FrameType.PORTS_OPEN, 'b', 'udp 0.0.0.0 80-80 172.19.0.3 1'), undefined);
+    const own = ['192.0.2.7 . udp . 53 : 172.19.0.2 . 5353', 'tcp . 80 : 172.19.0.2 . 8080'];
+    assert.deepEqual(await translations(keeper), [...own, 'udp . 80 : 172.19.0.3 . 1']);
+    assert.equal(await ask(FrameType.PORTS_CLOSE, 'b'), undefined);
+    assert.deepEqual(await translations(keeper), own);
+    assert.equal(await ask(FrameType.PORTS_OPEN, 'a', 'tcp 0.0.0.0 90-90 172.19.0.4 1'), undefined);
+    assert.deepEqual(await translations(keeper), ['tcp . 90 : 172.19.0.4 . 1'], 'in the place of what it had');
+    // More than fit into one message.
+    const many = Array.from(
+      { length: 1300 },
+      (_, index) => `tcp 0.0.0.0 ${String(1000 + index)}-${String(1000 + index)} 172.19.0.2 ${String(index + 1)}`,
+    );
+    assert.equal(await ask(FrameType.PORTS_OPEN, 'many', ...many), undefined);
+    assert.equal((await translations(keeper)).length, 1301);
+    assert.ok((await translations(keeper)).includes('tcp . 2299 : 172.19.0.2 . 1300'));
+    assert.equal(await ask(FrameType.PORTS_CLOSE, 'many'), undefined);
+    assert.deepEqual(await translations(keeper), ['tcp . 90 : 172.19.0.4 . 1']);
+  },
+);
 
 test('datagrams: each client has its answers, from the address that it asked', OPTIONS, async () => {
   await using keeper = await Keeper.start();

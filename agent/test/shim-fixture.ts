@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -62,8 +61,12 @@ export class ShimFixture implements AsyncDisposable {
       stdio: 'ignore',
     });
     await once(child, 'spawn');
-    await until(() => existsSync(join(directory, 'shim.sock')), 'the socket of the shim');
-    return new ShimFixture(directory, child, await AgentConnection.open(join(directory, 'shim.sock')));
+    let control: AgentConnection | undefined;
+    await until(async () => {
+      control = await AgentConnection.open(join(directory, 'shim.sock')).catch(() => undefined);
+      return control !== undefined;
+    }, 'the socket of the shim');
+    return new ShimFixture(directory, child, control ?? assert.fail());
   }
 
   get ended(): boolean {

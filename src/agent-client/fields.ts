@@ -96,6 +96,7 @@ export const Tag = {
   EPHEMERAL: 100,
   LOG_ATTRIBUTES: 130,
   PORT: 110,
+  FILES_FD: 120,
 } as const;
 
 export type Tag = (typeof Tag)[keyof typeof Tag];

@@ -42,6 +42,7 @@ export const FrameType = {
   PORTS_CLOSE: 0x49,
   PORTS_KEEP: 0x4a,
   PORTS_TRANSLATED: 0x4b,
+  FILES_SERVE: 0x4c,
 } as const;
 
 export type FrameType = (typeof FrameType)[keyof typeof FrameType];

@@ -106,7 +106,6 @@ test('a container is refused for what cannot be right', async (t) => {
     [{ ...image, WorkingDir: 'tmp' }, 400, /^the working directory 'tmp' is invalid/],
     [{ ...image, Env: ['=x'] }, 400, /^invalid environment variable: =x$/],
     [image, 400, /^Invalid container name \(-x\), only \[a-zA-Z0-9\]\[a-zA-Z0-9_\.-\] are allowed$/, '?name=-x'],
-    [{ ...image, HostConfig: { Binds: ['/a:/b'] } }, 501, /HostConfig\.Binds/],
     [{ ...image, HostConfig: { BlkioWeight: 70_000 } }, 400, /HostConfig\.BlkioWeight must be <= 65535/],
     [
       { ...image, HostConfig: { Devices: [{ PathOnHost: 1 }] } },
@@ -114,6 +113,12 @@ test('a container is refused for what cannot be right', async (t) => {
       /cannot unmarshal number into field HostConfig\.Devices\.0\.PathOnHost/,
     ],
     [{ ...image, Healthcheck: { Test: 'x' } }, 400, /cannot unmarshal string into field Healthcheck\.Test of type array/],
+    [{ ...image, HostConfig: { Binds: '/a:/b' } }, 400, /cannot unmarshal string into field HostConfig\.Binds of type array/],
+    [
+      { ...image, HostConfig: { Mounts: [{ Type: 5 }] } },
+      400,
+      /cannot unmarshal number into field HostConfig\.Mounts\.0\.Type of type string/,
+    ],
     [{ Image: 'nope' }, 404, /^No such image: nope:latest$/],
   ];
   for (const [body, status, message, query] of cases) {

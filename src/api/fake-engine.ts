@@ -28,6 +28,7 @@ import type {
   WaitCondition,
   WaitResult,
 } from '../engine/api.ts';
+import { FakeVolumes } from './fake-volumes.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from '../engine/record.ts';
 import { type Family, gauge } from '../metrics/family.ts';
 import type { ImageDisk, ImageRecord, Images, Progress } from '../images/api.ts';
@@ -145,6 +146,7 @@ export class FakeEngine implements ContainerEngine {
   readonly created: CreateRequest[] = [];
   readonly history: EngineEvent[] = [];
   readonly #images: Images;
+  readonly volumes: FakeVolumes = new FakeVolumes();
   readonly #listeners = new Set<(event: EngineEvent) => void>();
 
   constructor(images: Images) {

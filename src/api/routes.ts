@@ -53,7 +53,11 @@ import { routePing } from './system/ping.ts';
 import { routeBuildPrune } from './system/prune-build.ts';
 import { routeVersion } from './system/version.ts';
 import { refuseUnsupported } from './unsupported.ts';
-import { routeVolumes } from './volumes/list.ts';
+import { routeVolumeCreate } from './volumes/create.ts';
+import { routeVolumeInspect } from './volumes/inspect.ts';
+import { routeVolumeList } from './volumes/list.ts';
+import { routeVolumePrune } from './volumes/prune.ts';
+import { routeVolumeRemove } from './volumes/remove.ts';
 
 type Route = (api: Api, context: ApiContext) => void;
 
@@ -96,7 +100,11 @@ const JSON_ROUTES: readonly Route[] = [
   routeImagePrune,
   routeNetworkList,
   routeNetworkInspect,
-  routeVolumes,
+  routeVolumeList,
+  routeVolumeCreate,
+  routeVolumeInspect,
+  routeVolumeRemove,
+  routeVolumePrune,
   routeVms,
   routeMemory,
   routeFacts,

@@ -14,7 +14,6 @@ const MISSING: ReadonlyArray<readonly ['GET' | 'PUT' | 'POST' | 'HEAD', string, 
   ['POST', '/networks/create', 'docker network create'],
   ['POST', '/networks/:id/connect', 'docker network connect'],
   ['POST', '/networks/:id/disconnect', 'docker network disconnect'],
-  ['POST', '/volumes/create', 'docker volume create'],
 ];
 
 export function notAvailable(what: string): AbodeError {

@@ -1,6 +1,7 @@
 /** What the engine does for those above it (api/, and through it the command lines). Engine (engine/engine.ts) implements it. */
 import type { Family } from '../metrics/family.ts';
 import type { Readable } from 'node:stream';
+import type { NewVolume, VolumeRecord } from '../volumes/volume-record.ts';
 import type { ContainerConfig, ContainerRecord, ExecRecord, HostConfig, VmRecord } from './record.ts';
 
 export interface CreateRequest {
@@ -232,7 +233,38 @@ export interface SystemFacts {
   readonly poolSize: number;
 }
 
+export interface Volume extends VolumeRecord {
+  readonly anonymous: boolean;
+  readonly mountpoint: string;
+  /** Ids of the containers that have it, running or not. */
+  readonly users: readonly string[];
+}
+
+export interface VolumeFilters {
+  readonly name?: readonly string[];
+  readonly label?: readonly string[];
+  readonly driver?: readonly string[];
+  readonly dangling?: boolean;
+}
+
+export interface Volumes {
+  /** The volume of this name as it is, where there is one. An empty name becomes a random one. */
+  create(request: NewVolume): Promise<Volume>;
+  get(name: string): Volume; // not-found otherwise: "get X: no such volume"
+  list(filters: VolumeFilters): Volume[];
+  remove(name: string, options: { force: boolean }): Promise<void>; // conflict while a container has it
+  /** Those that no container has: all of them, or only those that nobody named. */
+  prune(options: {
+    all: boolean;
+    label: readonly string[];
+    notLabel: readonly string[];
+  }): Promise<{ deleted: string[]; reclaimed: number }>;
+  size(name: string): Promise<number>; // bytes
+  mountpoint(name: string): string;
+}
+
 export interface ContainerEngine {
+  readonly volumes: Volumes;
   create(request: CreateRequest): Promise<{ id: string; warnings: string[] }>;
   /** By id, unique prefix of an id, or name (a leading slash is allowed); `not-found` otherwise: "No such container: X". */
   get(reference: string): ContainerRecord;
@@ -244,7 +276,7 @@ export interface ContainerEngine {
   pause(reference: string): Promise<void>;
   unpause(reference: string): Promise<void>;
   rename(reference: string, name: string): Promise<void>;
-  remove(reference: string, options: { force: boolean }): Promise<void>;
+  remove(reference: string, options: { force: boolean; volumes: boolean }): Promise<void>;
   /** Takes a legacy link away; what runs keeps what it was told. */
   removeLink(parent: string, alias: string): Promise<void>;
   /** The promise of the promise: the first resolves when the wait is registered (headers can be sent), the second with the exit. */

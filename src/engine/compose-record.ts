@@ -58,11 +58,17 @@ function mergeConfig({ config, host }: CreateRequest, image: ImageConfig, hostna
     Entrypoint: entrypoint.length > 0 ? entrypoint : null,
     Cmd: command.length > 0 ? command : null,
     Labels: labels,
+    ...volumesOf(config, image),
     ...(stopSignal === undefined ? {} : { StopSignal: stopSignal }),
     ...(health === undefined ? {} : { Healthcheck: health }),
     ...(stopTimeout === undefined ? {} : { StopTimeout: stopTimeout }),
     ...(shell === undefined ? {} : { Shell: shell }),
   };
+}
+
+function volumesOf(config: ContainerConfig, image: ImageConfig): Pick<ContainerConfig, 'Volumes'> {
+  const volumes = { ...image.Volumes, ...config.Volumes };
+  return Object.keys(volumes).length === 0 ? {} : { Volumes: volumes };
 }
 
 export function mergeEnvironment(own: readonly string[], image: readonly string[]): string[] {

@@ -140,6 +140,8 @@ async function told<T>(reference: string, path: string, action: () => Promise<T>
     if (!(error instanceof HelperError)) throw error;
     if (error.helperCode === 'not-found') throw notFound(`Could not find the file ${path} in container ${reference}`);
     if (error.helperCode === 'not-a-directory' || error.helperCode === 'invalid') throw invalid(error.message);
+    // A full disk, a mount point that cannot be replaced: the state of the container, not of the engine.
+    if (error.helperCode === 'system') throw new AbodeError('conflict', error.message, { cause: error });
     throw new AbodeError('internal', error.message, { cause: error });
   }
 }

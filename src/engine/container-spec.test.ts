@@ -9,6 +9,7 @@ import type { ContainerConfig, HostConfig, Isolation } from './record.ts';
 const DEFAULTS = resolveCapabilities({ privileged: false, add: [], drop: [] });
 const parts: SpecParts = {
   paths: { rootDir: '/r', runDir: '/s', log: '/r/x.log' },
+  mountpoint: (volume: string) => `/volumes/${volume}`,
   layers: ['/l'],
   disk: () => Promise.resolve({ path: '/d' }),
   network: undefined,

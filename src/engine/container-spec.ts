@@ -8,6 +8,7 @@ import type { ContainerSpec, Limits, NetworkPlan, ProcessSpec, Rlimit, Security 
 import { checkLogConfig, logTarget } from './log-options.ts';
 import type { ContainerPaths } from './container-paths.ts';
 import { resourcesOf } from './create/resources.ts';
+import { hostMounts, tmpfsMounts } from './mounts/host-mounts.ts';
 import { withOwnEnvironment } from './own-environment.ts';
 import type { ContainerRecord, HostConfig } from './record.ts';
 
@@ -15,6 +16,7 @@ export interface SpecParts {
   readonly paths: ContainerPaths;
   readonly layers: readonly string[];
   readonly disk: () => Promise<{ path: string }>;
+  readonly mountpoint: (volume: string) => string;
   readonly network: NetworkPlan | undefined;
   readonly ceilings: Ceilings;
   /** The release of the kernel that VMs run. */
@@ -27,6 +29,7 @@ export function containerSpec(record: ContainerRecord, parts: SpecParts): Contai
   const { config, host } = record;
   const { paths } = parts;
   const resources = resourcesOf(host);
+  const points = (record.mounts ?? []).filter(({ destination }) => !Object.hasOwn(host.Tmpfs ?? {}, destination));
   return {
     id: record.id,
     init: initProcess(record, parts),
@@ -36,14 +39,17 @@ export function containerSpec(record: ContainerRecord, parts: SpecParts): Contai
     domainname: config.Domainname ?? '',
     layers: parts.layers,
     disk: parts.disk,
-    files: ['resolv.conf', 'hostname', 'hosts'].map((name) => ({ source: join(paths.rootDir, name), destination: `/etc/${name}` })),
+    files: ['resolv.conf', 'hostname', 'hosts']
+      .map((name) => ({ source: join(paths.rootDir, name), destination: `/etc/${name}` }))
+      .filter((file) => !points.some(({ destination }) => destination === file.destination)),
     network: parts.network,
     limits: limitsOf(host),
     ...(resources === undefined ? {} : { resources }),
     rlimits: rlimitsOf(host),
     security: { ...securityOf(host, parts.ceilings), kernel: record.isolation.kind === 'container' ? undefined : parts.guestKernel },
     sysctls: { ...(host.Sysctls ?? {}) },
-    tmpfs: { ...(host.Tmpfs ?? {}) },
+    tmpfs: { ...tmpfsMounts(points), ...(host.Tmpfs ?? {}) },
+    mounts: hostMounts(points, parts.mountpoint),
     shmSize: shmSizeOf(host),
     ...(host.Annotations && { annotations: host.Annotations }),
     ...(host.CgroupParent && { cgroupParent: host.CgroupParent }),

@@ -19,6 +19,7 @@ import { readGuestFiles } from '../sandbox/vm/guest-files.ts';
 import { SharedVms, type SharedVmRecord } from '../sandbox/vm/shared-vms.ts';
 import { VmHost } from '../sandbox/vm/vm-host.ts';
 import type { Database } from '../state/database.ts';
+import { VolumeStore } from '../volumes/volume-store.ts';
 import type {
   Attachment,
   AttachOptions,
@@ -58,6 +59,9 @@ import { EventHistory } from './event-history.ts';
 import { Execs } from './execs.ts';
 import { HealthMonitors } from './health/monitors.ts';
 import { checkVmName, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
+import { ContainerMounts } from './mounts/container-mounts.ts';
+import { checkForVm } from './mounts/check-for-vm.ts';
+import { planMounts } from './mounts/plan-mounts.ts';
 import { keepsAddress, resolveLinks } from './links.ts';
 import { filterContainers } from './list-filter.ts';
 import { measureAll } from './measure.ts';
@@ -76,6 +80,7 @@ import { Stats } from './stats.ts';
 import { listProcesses } from './top.ts';
 import { describeVms } from './vm-metrics.ts';
 import { VmRecords } from './vm-records.ts';
+import { VolumeControl } from './volumes.ts';
 
 export interface EngineOptions {
   readonly config: Config;
@@ -105,6 +110,9 @@ export class Engine implements ContainerEngine {
   readonly #stats: Stats;
   readonly #sizes: Sizes;
   readonly #sandboxes: Sandboxes;
+  readonly #volumes: VolumeStore;
+  readonly #mounts: ContainerMounts;
+  readonly volumes: VolumeControl;
 
   private constructor(options: EngineOptions, network: Network) {
     const { config, database, log, agentPath, guestDirectory } = options;
@@ -142,12 +150,24 @@ export class Engine implements ContainerEngine {
       this.#vmHost,
       this.#shared,
     );
+    this.#volumes = new VolumeStore({ root: join(config.root, 'volumes'), database, agentPath, log });
+    this.#mounts = new ContainerMounts({
+      volumes: this.#volumes,
+      containers: this.#containers,
+      events: this.#events,
+      log,
+      transaction: (action) => {
+        database.transaction(action);
+      },
+    });
+    this.volumes = new VolumeControl(this.#volumes, this.#mounts, this.#events);
     const paths = (id: string): ReturnType<typeof containerPaths> => containerPaths(config, id);
     const parts = { containers: this.#containers, events: this.#events, numbers, paths };
     this.#runs = new RunControl({
       ...parts,
       sandboxes: this.#sandboxes,
       network,
+      mounts: this.#mounts,
       log,
       starts: this.#starts,
       onRun: (id, event) => {
@@ -201,6 +221,7 @@ export class Engine implements ContainerEngine {
       ({ kernelVersion }) => kernelVersion,
       () => undefined,
     );
+    await this.#volumes.finishRemovals();
     await this.#shared.adoptAll();
     await reconcile({
       containers: this.#containers,
@@ -238,9 +259,12 @@ export class Engine implements ContainerEngine {
     const id = randomBytes(32).toString('hex');
     const name = request.name ?? randomName((candidate) => this.#containers.hasName(candidate));
     const links = resolveLinks(request.host.Links, (reference) => this.get(reference));
-    const record = { ...composeRecord({ ...request, host }, image, id, name, new Date().toISOString()), links };
-    this.#containers.insert(record);
+    const composed = { ...composeRecord({ ...request, host }, image, id, name, new Date().toISOString()), links };
+    const plan = planMounts({ host, volumes: composed.config.Volumes, find: (reference) => this.get(reference) });
+    if (composed.isolation.kind !== 'container') checkForVm(plan.points);
+    const record = await this.#mounts.insert(plan.points.length === 0 ? composed : { ...composed, mounts: plan.points }, plan);
     await mkdir(containerPaths(this.#options.config, id).rootDir, { recursive: true, mode: 0o710 });
+    if (record.incomplete === true) await this.#runs.complete(id, () => this.#mounts.fill(record, this.#options.images.layers(image)));
     this.#events.emit('container', 'create', id, containerAttributes(record));
     return { id, warnings: [...warnings, ...portWarnings(request.host)] };
   }
@@ -295,9 +319,9 @@ export class Engine implements ContainerEngine {
     this.#events.emit('container', 'rename', record.id, { ...containerAttributes(record), oldName: `/${old.name}` });
   }
 
-  async remove(reference: string, options: { force: boolean }): Promise<void> {
+  async remove(reference: string, options: { force: boolean; volumes: boolean }): Promise<void> {
     const { id } = this.get(reference);
-    await this.#runs.remove(id, options.force);
+    await this.#runs.remove(id, options);
     this.#execs.forget(id);
     this.#stats.forget(id);
     this.#sizes.forget(id);
@@ -444,7 +468,7 @@ export class Engine implements ContainerEngine {
     if (containers.length > 0 && !options.force) {
       throw conflict(`cannot remove VM "${name}": it has ${String(containers.length)} container(s): remove them before or force remove`);
     }
-    for (const id of containers) await this.#runs.remove(id, true);
+    for (const id of containers) await this.#runs.remove(id, { force: true, volumes: false });
     await this.#shared.remove(name);
   }
 
@@ -509,6 +533,7 @@ export class Engine implements ContainerEngine {
       paths: containerPaths(config, record.id),
       layers: images.layers(image),
       disk: () => images.disk(image),
+      mountpoint: (volume) => this.#volumes.mountpoint(volume),
       network,
       ceilings: this.#ceilings,
       guestKernel: this.#guestKernel,

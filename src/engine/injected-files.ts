@@ -20,7 +20,7 @@ export async function writeInjectedFiles(
   record: ContainerRecord,
   rootDir: string,
   links: readonly LinkedContainer[] = [],
-  gateway: string | undefined = undefined,
+  gateway?: string,
 ): Promise<void> {
   await mkdir(rootDir, { recursive: true, mode: 0o710 });
   const onHost = parseNetworkMode(record.host.NetworkMode).kind === 'host';
@@ -41,7 +41,7 @@ async function ownFile(path: string): Promise<string> {
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
-export function hosts(record: ContainerRecord, links: readonly LinkedContainer[] = [], gateway: string | undefined = undefined): string {
+export function hosts(record: ContainerRecord, links: readonly LinkedContainer[] = [], gateway?: string): string {
   const { Hostname: hostname = '', Domainname: domain = '' } = record.config;
   const names = domain === '' ? hostname : `${hostname}.${domain} ${hostname}`;
   const own = record.network === undefined ? '' : `${record.network.address}\t${names}\n`;

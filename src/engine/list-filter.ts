@@ -82,6 +82,8 @@ function check(
       return portFilter(key, values, ({ host }) => Object.keys(host.PortBindings ?? {}));
     case 'expose':
       return portFilter(key, values, ({ config }) => Object.keys(config.ExposedPorts ?? {}));
+    case 'volume':
+      return (record) => values.some((value) => hasMount(record, value));
     case 'health':
       for (const value of values) {
         if (!['none', 'starting', 'healthy', 'unhealthy'].includes(value)) throw invalid(`invalid filter 'health=${value}'`);
@@ -92,6 +94,16 @@ function check(
     default:
       return () => false;
   }
+}
+
+/** By the volume's name, or by a path: the source's or the container's. */
+function hasMount({ mounts }: ContainerRecord, wanted: string): boolean {
+  return (mounts ?? []).some(
+    (point) =>
+      point.destination === wanted ||
+      (point.type === 'volume' && point.name === wanted) ||
+      (point.type === 'bind' && point.source === wanted),
+  );
 }
 
 function networkMode(record: ContainerRecord): string {

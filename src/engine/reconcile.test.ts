@@ -26,6 +26,8 @@ test('what becomes of a container that is found at start-up', () => {
     ['removal begun', containerRecord({ removing: true, state: exited(0), host: always }), 'complete-removal'],
     ['removal begun while it ran', containerRecord({ removing: true, state: running() }), 'complete-removal'],
     ['ended, its removal not begun', containerRecord({ state: exited(0), host: { AutoRemove: true } }), 'complete-removal'],
+    ['not made to its end, and nobody told', containerRecord({ incomplete: true }), 'complete-removal'],
+    ['made to its end', containerRecord({ incomplete: false }), 'nothing'],
     ['created for one run, not started yet', containerRecord({ host: { AutoRemove: true } }), 'nothing'],
   ];
   for (const [what, record, step] of cases) assert.equal(decide(record), step, what);

@@ -32,7 +32,7 @@ export type Step = 'adopt' | 'complete-removal' | 'restart' | 'nothing';
 
 /** What becomes of a container that is found at start-up. */
 export function decide(record: ContainerRecord): Step {
-  if (record.removing) return 'complete-removal';
+  if (record.removing || record.incomplete === true) return 'complete-removal';
   if (record.state.status === 'running') return 'adopt';
   if (record.state.status === 'exited' && record.host.AutoRemove === true) return 'complete-removal';
   if (record.state.status === 'exited' && (isRestarting(record) || restartsWithDaemon(record))) return 'restart';
@@ -61,7 +61,7 @@ async function carryOut(step: Step, record: ContainerRecord, parts: ReconcilePar
       return;
     case 'complete-removal':
       if (record.state.status === 'running') await adopt(record, parts);
-      await parts.runs.remove(record.id, true);
+      await parts.runs.remove(record.id, { force: true, volumes: takesVolumes(record) });
       return;
     case 'restart':
       // In the background: a container that takes long to start must not hold up the daemon.
@@ -72,6 +72,11 @@ async function carryOut(step: Step, record: ContainerRecord, parts: ReconcilePar
     case 'nothing':
       return;
   }
+}
+
+/** As the removal was begun, or as `--rm` has it; what was not made to its end takes back all that it made. */
+function takesVolumes({ removing, removeVolumes, host, incomplete }: ContainerRecord): boolean {
+  return removing ? removeVolumes === true : incomplete === true || host.AutoRemove === true;
 }
 
 async function adopt(record: ContainerRecord, parts: ReconcileParts): Promise<void> {

@@ -3,6 +3,7 @@ import type { HealthState } from './health/health-state.ts';
 import type { PlacementConfig, PlacementHostConfig } from './placement-config.ts';
 import type { ResourceConfig } from './resource-config.ts';
 import type { PublishedPort } from '../network/ports/published-port.ts';
+import type { MountPoint } from './mounts/mount-point.ts';
 
 /** Where a container runs, as `--runtime` chose it. */
 export type Isolation =
@@ -31,6 +32,8 @@ export interface ContainerConfig extends PlacementConfig {
   readonly MacAddress?: string;
   readonly StopSignal?: string;
   readonly StopTimeout?: number | null;
+  /** Destinations of anonymous volumes, the image's among them. */
+  readonly Volumes?: Readonly<Record<string, object>> | null;
 }
 
 export interface PortBinding {
@@ -42,6 +45,33 @@ export interface Ulimit {
   readonly Name: string;
   readonly Soft: number;
   readonly Hard: number;
+}
+
+/** Docker's `Mount`: what `--mount` asks for. */
+export interface MountRequest {
+  readonly Type?: string | null;
+  readonly Source?: string | null;
+  readonly Target?: string | null;
+  readonly ReadOnly?: boolean | null;
+  readonly Consistency?: string | null; // without a meaning on Linux
+  readonly BindOptions?: {
+    readonly Propagation?: string | null;
+    readonly NonRecursive?: boolean | null;
+    readonly CreateMountpoint?: boolean | null;
+    readonly ReadOnlyNonRecursive?: boolean | null;
+    readonly ReadOnlyForceRecursive?: boolean | null;
+  } | null;
+  readonly VolumeOptions?: {
+    readonly NoCopy?: boolean | null;
+    readonly Labels?: Readonly<Record<string, string>> | null;
+    readonly DriverConfig?: { readonly Name?: string | null; readonly Options?: Readonly<Record<string, string>> | null } | null;
+    readonly Subpath?: string | null;
+  } | null;
+  readonly TmpfsOptions?: {
+    readonly SizeBytes?: number | null;
+    readonly Mode?: number | null;
+    readonly Options?: ReadonlyArray<readonly string[]> | null;
+  } | null;
 }
 
 /** Docker's `HostConfig`, only the fields that Abode honours. */
@@ -81,6 +111,10 @@ export interface HostConfig extends ResourceConfig, PlacementHostConfig {
   readonly RestartPolicy?: { readonly Name?: string; readonly MaximumRetryCount?: number };
   readonly MaskedPaths?: readonly string[] | null;
   readonly ReadonlyPaths?: readonly string[] | null;
+  readonly Binds?: readonly string[] | null;
+  readonly Mounts?: readonly MountRequest[] | null;
+  readonly VolumesFrom?: readonly string[] | null;
+  readonly VolumeDriver?: string;
 }
 
 /** The payload exists only where it is legal. Times are RFC 3339. */
@@ -142,6 +176,12 @@ export interface ContainerRecord {
   readonly stopRequested: boolean;
   /** A removal was begun: start-up completes it. */
   readonly removing: boolean;
+  /** What of the host and which volumes it has, and where. */
+  readonly mounts?: readonly MountPoint[];
+  /** Its volumes are not filled yet, and nobody was told of it: start-up removes it. */
+  readonly incomplete?: boolean;
+  /** The removal that was begun takes its anonymous volumes along. */
+  readonly removeVolumes?: boolean;
 }
 
 export interface ExecRecord {

@@ -24,6 +24,7 @@ import { endpointId } from './endpoint-id.ts';
 import { hostInterfaceOf } from './host-interface.ts';
 import { writeInjectedFiles } from './injected-files.ts';
 import { keepsAddress, linkedContainers, type LinkedContainer, linkEnvironment } from './links.ts';
+import type { ContainerMounts } from './mounts/container-mounts.ts';
 import type { Numbers } from './numbers.ts';
 import { portRequests } from './port-requests.ts';
 import type { ContainerRecord, ContainerState } from './record.ts';
@@ -38,6 +39,7 @@ export interface RunControlParts {
   readonly containers: ContainerTable;
   readonly sandboxes: Sandboxes;
   readonly network: Network;
+  readonly mounts: ContainerMounts;
   readonly events: EventBus;
   readonly numbers: Numbers;
   readonly log: Log;
@@ -92,6 +94,8 @@ export class RunControl {
       const { host, changes } = planUpdate(record, request);
       const sandbox = this.sandbox(id);
       if (record.state.status === 'running' && sandbox !== undefined && Object.keys(changes).length > 0) {
+        if (record.isolation.kind === 'vm' && record.state.paused)
+          throw conflict(`Cannot update container ${id}: its VM is paused, and takes new limits when it is unpaused`);
         await sandbox.update(changes).catch((error: unknown) => {
           if (!(error instanceof AbodeError)) throw error;
           throw new AbodeError(error.code, `Cannot update container ${id}: ${error.message}`, { cause: error });
@@ -190,20 +194,35 @@ export class RunControl {
     });
   }
 
+  /** What a new container still needs, before anything else is done to it. One that does not get it is removed. */
+  complete(id: string, action: () => Promise<void>): Promise<void> {
+    return this.#exclusive.run(id, async () => {
+      try {
+        await action();
+        this.#parts.containers.update(id, { incomplete: false });
+      } catch (error) {
+        this.#parts.containers.update(id, { removeVolumes: true });
+        await this.#remove(id);
+        throw error;
+      }
+    });
+  }
+
   /** Stops it if it runs (with force), and removes everything of it. A start or exit under way is waited for first. */
-  async remove(id: string, force: boolean): Promise<void> {
+  async remove(id: string, { force, volumes }: { force: boolean; volumes: boolean }): Promise<void> {
     if (!force && isRestarting(this.#parts.containers.byId(id))) throw removalRefused(this.#parts.containers.byId(id));
     this.#cancelRestart(id);
     for (;;) {
       const removed = await this.#exclusive.run(id, async () => {
         if (this.#parts.containers.has(id) && this.#parts.containers.byId(id).state.status === 'running') return false;
+        if (volumes && this.#parts.containers.has(id)) this.#parts.containers.update(id, { removing: true, removeVolumes: true });
         await this.#remove(id);
         return true;
       });
       if (removed) return;
       const record = this.#parts.containers.byId(id);
       if (!force) throw removalRefused(record);
-      this.#parts.containers.update(id, { removing: true });
+      this.#parts.containers.update(id, { removing: true, removeVolumes: volumes });
       await this.kill(id, 'KILL').catch((error: unknown) => {
         if (!(error instanceof AbodeError && error.code === 'conflict')) throw error;
       });
@@ -240,6 +259,7 @@ export class RunControl {
 
   /** Takes a container's sandbox over from a former daemon. */
   adopt(record: ContainerRecord, sandbox: Sandbox): void {
+    this.#parts.mounts.adopted(record);
     this.#watch(record, sandbox);
     if (record.state.status === 'running' && !record.state.paused) this.#parts.onRun(record.id, 'resume');
   }
@@ -270,7 +290,7 @@ export class RunControl {
   }
 
   async #startNow(id: string, before: ContainerRecord, counted: boolean): Promise<void> {
-    const { containers, network, numbers, paths, sandboxes } = this.#parts;
+    const { containers, mounts, network, numbers, paths, sandboxes } = this.#parts;
     const lease = await this.#lease(before);
     const { network: _former, ...rest } = before;
     const record: ContainerRecord = {
@@ -293,6 +313,7 @@ export class RunControl {
           id,
           [...(this.#waiting.get(id) ?? [])].filter(({ options }) => options.stderr).map(({ attachment }) => attachment),
         );
+      await mounts.mounted(before);
       const published = lease === undefined ? undefined : await this.#publish(record, lease.address);
       const [, prepared] = await Promise.all([
         writeInjectedFiles(record, rootDir, links, network.gateway),
@@ -408,12 +429,13 @@ export class RunControl {
       log.error({ container: id, error: messageOf(failure) }, 'clean-up after a failed start');
     }
     await this.#leaveNetwork(id);
+    this.#parts.mounts.unmounted(record);
     const state = failedState(record.state, error);
     const { exitCode } = state;
     containers.update(id, { network: undefined, state });
     this.#emit(id, 'die', { exitCode: String(exitCode) });
     this.waiters.exited(id, { exitCode, error: messageOf(error) });
-    if (record.host.AutoRemove === true) await this.#remove(id);
+    if (record.host.AutoRemove === true) await this.#removeItself(id);
   }
 
   #watch(record: ContainerRecord, sandbox: Sandbox): void {
@@ -432,7 +454,7 @@ export class RunControl {
   }
 
   async #ended(id: string, exit: ProcessExit, sandbox: Sandbox | undefined): Promise<void> {
-    const { containers, log } = this.#parts;
+    const { containers, mounts, log } = this.#parts;
     if (!containers.has(id)) return;
     const record = containers.byId(id);
     if (record.state.status !== 'running') return;
@@ -471,8 +493,9 @@ export class RunControl {
     }
     this.#runs.delete(id);
     this.#releaseAddresses(id);
+    mounts.unmounted(record);
     if (record.stopRequested) this.#emit(id, 'stop');
-    if (autoRemove) await this.#remove(id);
+    if (autoRemove) await this.#removeItself(id);
     else if (restart) this.#scheduleRestart(id, decision.delayMs);
     else this.#delays.delete(id);
   }
@@ -552,8 +575,14 @@ export class RunControl {
     await this.#runs.get(id)?.ended.catch(() => undefined);
   }
 
+  /** `--rm`: with what nobody named. */
+  async #removeItself(id: string): Promise<void> {
+    this.#parts.containers.update(id, { removing: true, removeVolumes: true });
+    await this.#remove(id);
+  }
+
   async #remove(id: string): Promise<void> {
-    const { containers, sandboxes, paths } = this.#parts;
+    const { containers, mounts, sandboxes, paths } = this.#parts;
     if (!containers.has(id)) return;
     const record = containers.update(id, { removing: true });
     const { rootDir, runDir } = paths(id);
@@ -564,7 +593,7 @@ export class RunControl {
     ]);
     await this.#leaveNetwork(id);
     this.#parts.network.release(id);
-    containers.delete(id);
+    await mounts.remove(record, record.removeVolumes === true);
     for (const { attachment } of this.#waiting.get(id) ?? []) attachment.connect(undefined);
     this.#waiting.delete(id);
     this.#sizes.delete(id);

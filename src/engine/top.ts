@@ -12,6 +12,7 @@ const PS_MS = 30_000;
 
 export async function listProcesses(kernel: Kernel, psArguments: string): Promise<ProcessList> {
   const text = psArguments === '' ? '-ef' : psArguments;
+  if (text.includes('\0')) throw invalid('ps_args has a NUL byte');
   checkPidTitle(text);
   const pids = await processesOf(kernel);
   return kernel.place === 'host' ? byHostPs(pids, text) : byGuestKernel(kernel, pids, text);

@@ -5,7 +5,6 @@ import { parseSubnet } from './addresses.ts';
 import { subnetText } from './bridge.ts';
 import { ruleset, tableName } from './firewall.ts';
 import type { Publication } from './ports/published-port.ts';
-import { addTranslations, deleteTranslations } from './ports/translations.ts';
 
 const bridge = { name: 'abode-12ab34cd', subnet: parseSubnet('172.19.0.0/16'), mtu: 1500 };
 const publication: Publication = {
@@ -48,26 +47,4 @@ test('the kernel takes the rules, twice over, and nothing of the first time is d
   assert.match(stdout, /table ip abode_12ab34cd/);
   assert.match(stdout, /elements = \{ tcp \. 8080 : 172\.19\.0\.2 \. 80 \}/);
   assert.match(stdout, /elements = \{ 192\.0\.2\.7 \. udp \. 5353 : 172\.19\.0\.2 \. 53 \}/);
-});
-
-test("a container's translations come and go while others stay", { skip: needsRoot, timeout: 60_000 }, async () => {
-  const other = {
-    ...publication,
-    owner: 'b',
-    address: '172.19.0.3',
-    ports: publication.ports.map((port) => ({ ...port, hostPort: port.hostPort + 1 })),
-  };
-  const table = tableName(bridge.name);
-  const script = 'nft -f - <<E\n$RULES\nE\nnft -f - <<E\n$ADD\nE\nnft -f - <<E\n$DELETE\nE\nnft list ruleset';
-  const env = {
-    ...process.env,
-    RULES: ruleset(bridge, [publication]),
-    ADD: addTranslations(table, other),
-    DELETE: deleteTranslations(table, publication),
-  };
-  const { stdout } = await run('unshare', ['-n', 'sh', '-ec', script], { env });
-  assert.deepEqual(stdout.match(/elements = .*/g)?.toSorted(), [
-    'elements = { 192.0.2.7 . udp . 5354 : 172.19.0.3 . 53 }',
-    'elements = { tcp . 8081 : 172.19.0.3 . 80 }',
-  ]);
 });

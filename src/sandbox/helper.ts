@@ -1,5 +1,7 @@
 /** One of the agent's own commands, beside a container and not in it: a connection that carries its streams, and ends with it. */
 import { randomInt } from 'node:crypto';
+import { rm } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
 import { AgentConnection } from '../agent-client/connection.ts';
 import { Fields, FieldsBuilder, Tag } from '../agent-client/fields.ts';
 import { type Frame, FrameType, MAX_DATA, STDERR, STDIN, STDOUT } from '../agent-client/frame.ts';
@@ -14,6 +16,12 @@ export class HelperError extends AbodeError {
     this.name = 'HelperError';
     this.helperCode = helperCode;
   }
+}
+
+export interface HelperOptions {
+  readonly input: boolean;
+  /** Where a socket may be made that the command connects to, on the same machine: its bytes then go past the shim, without frames. */
+  readonly channel?: string;
 }
 
 /** Bytes read ahead of a consumer before the shim is made to wait. */
@@ -31,6 +39,7 @@ export class Helper {
   readonly #proc: number;
   readonly #queue: Buffer[] = [];
   readonly #end = Promise.withResolvers<undefined>();
+  #direct: Socket | undefined;
   #queued = 0;
   #written = 0n;
   #stderr = '';
@@ -50,14 +59,21 @@ export class Helper {
   }
 
   /** `words` are a command of the agent's binary and its arguments. */
-  static async start(socket: string, words: readonly string[], { input }: { input: boolean }): Promise<Helper> {
+  static async start(socket: string, words: readonly string[], { input, channel }: HelperOptions): Promise<Helper> {
     const helper = new Helper(await AgentConnection.open(socket), FIRST_PROC + randomInt(PROCS));
     const connection = helper.#connection;
+    const [command = '', ...rest] = words;
     try {
+      await using direct = channel === undefined ? undefined : await listenOnce(channel);
       const mask = (input ? 1 : 0) | 2 | 4;
       await connection.request(FrameType.ATTACH, new FieldsBuilder().add(Tag.STREAMS, mask), helper.#proc);
-      const fields = new FieldsBuilder().addAll(Tag.ARG, words).add(Tag.STDIO, input ? STDIN_OPEN : 0);
+      const fields = new FieldsBuilder()
+        .addAll(Tag.ARG, channel === undefined ? words : [command, '--connect', channel, ...rest])
+        .add(Tag.STDIO, input && channel === undefined ? STDIN_OPEN : 0);
       await connection.request(FrameType.START_HELPER, fields, helper.#proc);
+      // One that did its work has connected, though its end may be heard first; one that failed may have not, and says why in the end.
+      const { peer } = direct ?? {};
+      if (peer !== undefined) helper.#direct = await Promise.race([peer, helper.#end.promise.then(() => peer).catch(() => undefined)]);
     } catch (error) {
       connection.close();
       throw error;
@@ -68,6 +84,17 @@ export class Helper {
   /** What it writes, to its end; then throws what it failed with. */
   async *output(): AsyncGenerator<Buffer> {
     try {
+      if (this.#direct !== undefined) {
+        try {
+          yield* this.#direct.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
+        } catch (error) {
+          // What it leaves unread breaks the connection when it ends: why it ended is the news.
+          await this.#end.promise;
+          throw error;
+        }
+        await this.#end.promise;
+        return;
+      }
       for (;;) {
         const chunk = this.#queue.shift();
         if (chunk !== undefined) {
@@ -98,6 +125,10 @@ export class Helper {
   }
 
   async write(data: Buffer): Promise<void> {
+    if (this.#direct !== undefined) {
+      await writeAll(this.#direct, data);
+      return;
+    }
     for (let at = 0; at < data.length; at += MAX_DATA) {
       const payload = data.subarray(at, at + MAX_DATA);
       const position = this.#written;
@@ -107,11 +138,16 @@ export class Helper {
   }
 
   async endInput(): Promise<void> {
+    if (this.#direct !== undefined) {
+      this.#direct.end();
+      return;
+    }
     await this.#connection.send({ type: FrameType.EOF, stream: STDIN, proc: this.#proc, position: this.#written });
   }
 
   /** Ends it, if it still runs. */
   close(): void {
+    this.#direct?.destroy();
     if (!this.#ended && !this.#connection.closed) {
       const kill = this.#connection.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, SIGKILL), this.#proc);
       void kill
@@ -152,4 +188,40 @@ export class Helper {
     this.#ended = true;
     this.#wake();
   }
+}
+
+/** A socket for one connection; it is gone when that has come, or is not waited for any more. */
+async function listenOnce(path: string): Promise<AsyncDisposable & { readonly peer: Promise<Socket> }> {
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  const peer = new Promise<Socket>((resolve) => {
+    server.once('connection', (socket) => {
+      socket.on('error', () => undefined); // its end says it
+      resolve(socket);
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(path, resolve);
+  });
+  return {
+    peer,
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await rm(path, { force: true });
+    },
+  };
+}
+
+/** Resolves when more may be written, or nobody reads any more: then the command's end says why. */
+async function writeAll(to: Socket, data: Buffer): Promise<void> {
+  if (to.destroyed || to.write(data)) return;
+  await new Promise<void>((resolve) => {
+    const go = (): void => {
+      to.off('drain', go);
+      to.off('close', go);
+      resolve();
+    };
+    to.on('drain', go);
+    to.on('close', go);
+  });
 }

@@ -1,21 +1,40 @@
 /** Bytes in a container's writable layer, wherever that is, without starting or holding up anything. */
-import { stat } from 'node:fs/promises';
+import { lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { exists } from '../base/files.ts';
-import { run } from '../base/process.ts';
-import type { ContainerSpec } from './sandbox.ts';
+import type { ContainerSpec, Sandbox } from './sandbox.ts';
 import { GUEST_DATA } from './vm/guest-paths.ts';
 import type { SharedVms } from './vm/shared-vms.ts';
 
-const WALK_MS = 600_000;
 /** What stat(2) counts in, whatever the filesystem's blocks are. */
 const BLOCK = 512;
 
-export async function hostUsage(agentPath: string, { rootDir }: Pick<ContainerSpec, 'rootDir'>): Promise<number> {
-  const upper = join(rootDir, 'upper');
-  if (!(await exists(upper))) return 0;
-  const { stdout } = await run(agentPath, ['files', upper, 'usage'], { timeoutMs: WALK_MS });
-  return Number(stdout);
+/** Of a container that runs, by the agent beside it: links that it makes meanwhile lead nowhere. */
+export async function runningUsage(sandbox: Sandbox): Promise<number> {
+  await using files = await sandbox.files();
+  const helper = await files.start([...files.layer().root, 'usage']);
+  return Number(await helper.text());
+}
+
+/** Of one on the host that does not run, where nobody changes anything: each inode once. */
+export async function restingUsage({ rootDir }: Pick<ContainerSpec, 'rootDir'>): Promise<number> {
+  const seen = new Set<number>();
+  const walk = async (directory: string): Promise<number> => {
+    const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
+    let sum = 0;
+    for (const entry of entries) {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory()) {
+        sum += await walk(path);
+        continue;
+      }
+      const { size, nlink, ino } = await lstat(path);
+      if (nlink > 1 && seen.has(ino)) continue;
+      seen.add(ino);
+      sum += size;
+    }
+    return sum;
+  };
+  return walk(join(rootDir, 'upper'));
 }
 
 /**

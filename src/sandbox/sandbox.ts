@@ -92,6 +92,19 @@ export interface ProcessSpec {
   readonly privileged: boolean;
 }
 
+/** A directory or file of the host in a container. */
+export interface HostMount {
+  readonly source: string;
+  /** Looked up beneath the source, where no link leads out of it; '' is the source itself. */
+  readonly subpath: string;
+  readonly destination: string;
+  readonly writable: boolean;
+  /** Whether read-only includes what is mounted below the source. */
+  readonly readonlyBelow: 'possible' | 'no' | 'required';
+  readonly recursive: boolean;
+  readonly propagation: string;
+}
+
 export interface ContainerSpec {
   readonly id: string;
   readonly init: ProcessSpec;
@@ -120,6 +133,7 @@ export interface ContainerSpec {
   readonly security: Security;
   readonly sysctls: Readonly<Record<string, string>>;
   readonly tmpfs: Readonly<Record<string, string>>;
+  readonly mounts: readonly HostMount[];
   readonly shmSize: number;
   readonly runInit: boolean;
   readonly oomScoreAdj: number;

@@ -2,7 +2,7 @@
 import type { FileAccess } from './file-access.ts';
 import { restingFiles } from './host/host-file-access.ts';
 import { HostSandbox, type HostOptions } from './host/host-sandbox.ts';
-import { diskUsage, hostUsage, sharedUsage } from './layer-usage.ts';
+import { diskUsage, restingUsage, runningUsage, sharedUsage } from './layer-usage.ts';
 import type { ContainerSpec, Sandbox } from './sandbox.ts';
 import { HybridSandbox } from './vm/hybrid-sandbox.ts';
 import { openRestingVm } from './vm/resting-vm.ts';
@@ -65,13 +65,9 @@ export class Sandboxes {
   async usage(kind: SandboxKind, spec: ContainerSpec, running: Sandbox | undefined): Promise<number | undefined> {
     switch (kind.kind) {
       case 'container':
-        return hostUsage(this.#host.agentPath, spec);
-      case 'vm': {
-        if (running === undefined) return diskUsage(spec, await this.#vms.emptyDataDisks());
-        await using files = await running.files();
-        const helper = await files.start([...files.layer().root, 'usage']);
-        return Number(await helper.text());
-      }
+        return running === undefined ? restingUsage(spec) : runningUsage(running);
+      case 'vm':
+        return running === undefined ? diskUsage(spec, await this.#vms.emptyDataDisks()) : runningUsage(running);
       case 'hybrid':
         return sharedUsage(this.#shared, kind.vm, spec.id);
     }

@@ -8,7 +8,7 @@ import { type Frame, FrameType } from '../agent-client/frame.ts';
 import { withDeadline } from '../base/deadline.ts';
 import { type Attachment, ShimAttachment } from './attachment.ts';
 import { readExitRecord } from './exit-record.ts';
-import { Helper } from './helper.ts';
+import { Helper, type HelperOptions } from './helper.ts';
 import type { ProcessExit, Streams } from './sandbox.ts';
 import { spawnShim } from './shim-spawner.ts';
 
@@ -144,8 +144,8 @@ export class Shim {
   }
 
   /** Starts one of the agent's own commands where the container's files are. */
-  helper(words: readonly string[], { input }: { input: boolean } = { input: false }): Promise<Helper> {
-    return Helper.start(join(this.#directory, 'shim.sock'), words, { input });
+  helper(words: readonly string[], options: HelperOptions = { input: false }): Promise<Helper> {
+    return Helper.start(join(this.#directory, 'shim.sock'), words, options);
   }
 
   /** A killed process is seen to end when its last output was taken: a client that does not take it is cut off. */

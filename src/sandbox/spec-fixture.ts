@@ -46,6 +46,7 @@ export function containerSpec(more: Partial<ContainerSpec> = {}): ContainerSpec 
     },
     sysctls: {},
     tmpfs: {},
+    mounts: [],
     shmSize: 64 << 20,
     runInit: false,
     oomScoreAdj: 0,

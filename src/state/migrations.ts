@@ -53,4 +53,13 @@ export const migrations: readonly string[] = [
     body TEXT NOT NULL              -- JSON, engine/event-history.ts
   );
   `,
+  `
+  CREATE TABLE volume (
+    name TEXT PRIMARY KEY,
+    created_at TEXT NOT NULL,       -- RFC 3339
+    labels TEXT NOT NULL,           -- JSON: an object, or null
+    options TEXT NOT NULL,          -- JSON: an object, or null
+    removing INTEGER NOT NULL DEFAULT 0 -- 1: its directory goes, then this row
+  );
+  `,
 ];

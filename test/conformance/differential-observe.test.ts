@@ -267,6 +267,11 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     get('/containers/N/logs?stderr=1'),
     get('/containers/N/logs?stdout=1&stderr=1&tail=1', ({ status, body }) => ({ status, length: body.length })),
     get('/containers/N/logs?stdout=1&tail=nonsense'),
+    get('/containers/N/logs?stdout=1&details=1'),
+    get('/containers/N/logs?stdout=1&timestamps=1&details=1', ({ status, body }) => ({
+      status,
+      body: body.slice(8).replace(/^[\d-]+T[\d:]+\.\d{9}Z/, 'TIME'),
+    })),
     get('/containers/N/logs?stdout=1&until=1'),
     get('/containers/N/logs?stdout=1&since=99999999999'),
     get('/containers/N/logs'),

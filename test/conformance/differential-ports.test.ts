@@ -43,6 +43,7 @@ const CASES: Readonly<Record<string, Case>> = {
     config: exposed('80/tcp'),
     host: bound({ '80/tcp': [{ HostIp: '203.0.113.9', HostPort: 'FREE' }] }),
   },
+  'sctp, as far as the kernel has it': { config: exposed('80/sctp'), host: bound({ '80/sctp': [{ HostPort: 'FREE' }] }) },
   'no port': { host: bound({ '80/tcp': [{ HostPort: 'x' }] }) },
   'a port too large': { host: bound({ '80/tcp': [{ HostPort: '99999' }] }) },
   'a range backwards': { host: bound({ '80/tcp': [{ HostPort: '90-80' }] }) },
@@ -175,7 +176,7 @@ test('as dockerd: what a link tells', { skip, timeout: TEST_MS }, async () => {
   assert.ok(daemon);
   const own = daemon;
   // Addresses and ids are each engine's own.
-  const script = `env | grep ^DB_ | sort; grep db /etc/hosts`;
+  const script = `env | grep ^DB_ | sort; grep dbhost /etc/hosts`;
   const normal = (text: string): string => text.replaceAll(/\b(\d{1,3}\.){3}\d{1,3}\b/g, 'ADDRESS');
   const tell = async (
     run: (args: readonly string[]) => Promise<{ stdout: string; stderr: string }>,

@@ -36,6 +36,13 @@ everywhere('a command that is not there: 127', async (subject) => {
   });
 });
 
+everywhereButCold('an empty command: 127', async (subject) => {
+  await refused(subject, await subject.run([], ''), {
+    code: 127,
+    message: `${START}exec: "": executable file not found in $PATH: unknown`,
+  });
+});
+
 everywhereButCold('a path that is not there: 127', async (subject) => {
   await refused(subject, await subject.run([], '/no/such'), {
     code: 127,

@@ -121,6 +121,16 @@ behaviour('an archive on stdin and stdout, and what cannot be', async (subject) 
   assert.equal((await subject.exec([], 'stat', '-c', '%u %g', '/tmp/mine')).stdout, '12 34\n');
 });
 
+behaviour('what has something mounted on it is not replaced', async (subject) => {
+  await subject.background([], 'sleep', '1000');
+  const source = join(await scratch(subject), 'hosts');
+  await writeFile(source, 'other\n');
+  const { code, stderr } = await subject.docker('cp', source, `${subject.name}:/etc/hosts`);
+  assert.equal(code, 1);
+  assert.match(stderr, /busy/i);
+  assert.notEqual((await subject.exec([], 'cat', '/etc/hosts')).stdout, 'other\n');
+});
+
 behaviour('a directory does not give way to a file, nor a file to a directory', async (subject) => {
   await subject.background([], 'sh', '-c', 'mkdir /tmp/x; echo > /tmp/y; sleep 1000');
   await subject.exec([], 'sh', '-c', 'until test -e /tmp/y; do sleep 0.1; done');

@@ -73,6 +73,12 @@ everywhereButCold(
   { runsc: "gVisor's own threads count, and there are more of them than such a limit allows" },
 );
 
+behaviour('by default as many files can be open as nothing but the machine bounds', async (subject) => {
+  const here = /^Max open files\s+\d+\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1] ?? '';
+  const expected = subject.isolation.name === 'container' ? here : '1048576';
+  assert.equal(await subject.output([], 'sh', '-c', 'ulimit -Hn'), expected);
+});
+
 everywhereButCold('--ulimit sets soft and hard limit', async (subject) => {
   assert.equal(
     await subject.output(['--ulimit', 'nofile=123:456', '--ulimit', 'core=0'], 'sh', '-c', 'ulimit -n; ulimit -Hn; ulimit -c'),

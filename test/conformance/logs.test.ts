@@ -86,3 +86,13 @@ behaviour('attach to what does not run is refused', async (subject) => {
   assert.equal(code, 1);
   assert.match(stderr, /cannot attach to a stopped container, start it first/i);
 });
+
+behaviour('logs -f --until ends at that time, though the container is silent and goes on', async (subject) => {
+  await subject.background([], 'sh', '-c', 'echo begin; sleep 1000');
+  await subject.logged('begin');
+  const until = String(Date.now() / 1000 + 2);
+  const { code, stdout } = await subject.docker('logs', '-f', '--until', until, subject.name);
+  assert.deepEqual({ code, stdout }, { code: 0, stdout: 'begin\n' });
+  assert.ok(Date.now() / 1000 >= Number(until), 'not before');
+  assert.equal(await subject.inspect('{{.State.Running}}'), 'true');
+});

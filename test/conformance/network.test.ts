@@ -53,6 +53,14 @@ everywhere('it reaches every other isolation by address, and is reached', async 
   }
 });
 
+behaviour('its loopback has both addresses', async (subject) => {
+  for (const network of ['none', 'bridge'])
+    assert.equal(
+      await subject.output(['--network', network], 'sh', '-c', 'ip -o addr show lo | grep -cE "inet6? (127.0.0.1/8|::1/128)"'),
+      '2',
+    );
+});
+
 behaviour('it is reached by ping', async (subject) => {
   await subject.background([], 'sleep', '1000');
   const address = await subject.inspect(ADDRESS);

@@ -65,17 +65,20 @@ everywhereButCold('a published port is reached from outside, from the host, and 
 });
 
 behaviour("it is reached from other containers and from itself through the host's addresses", async (subject) => {
-  const port = await freePorts();
-  await serve(subject, '-p', `${String(port)}:80`);
+  const port = String(await freePorts());
+  await serve(subject, '-p', `${port}:80`, '-p', `${port}:80/udp`);
   const gateway = await subject.inspect('{{.NetworkSettings.Gateway}}');
-  const script = [gateway, outside.hostAddress].map(
-    (host) => `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 9 ${host} ${String(port)} | tail -n 1`,
-  );
-  const expected = `${subject.name}\n${subject.name}\n`;
-  const itself = await subject.exec([], 'sh', '-c', script.join('; '));
+  const fetch = `echo ${echo} | base64 -d > /ask; chmod +x /ask`;
+  const asking = [gateway, outside.hostAddress].flatMap((host) => [
+    `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 9 ${host} ${port} | tail -n 1`,
+    `/ask ${host} ${port} ask`,
+  ]);
+  const script = [fetch, ...asking].join('; ');
+  const expected = `${subject.name}\n`.repeat(asking.length);
+  const itself = await subject.exec([], 'sh', '-c', script);
   assert.equal(itself.stdout, expected, itself.stderr);
   for (const options of [[], ['--runtime', 'vm:conf']])
-    assert.equal(`${await subject.daemon.docker('run', '--rm', ...options, 'abode/base', 'sh', '-c', script.join('; '))}\n`, expected);
+    assert.equal(`${await subject.daemon.docker('run', '--rm', ...options, 'abode/base', 'sh', '-c', script)}\n`, expected);
 });
 
 behaviour('only the host address that was named leads there', async (subject) => {

@@ -170,6 +170,14 @@ behaviour('kernel interfaces that tell of the host are masked', async (subject) 
   assert.equal((await subject.run([], 'sh', '-c', script)).stdout, '0\n0\n');
 });
 
+behaviour('a device that is none of the usual ones can be made, and not used', async (subject) => {
+  for (const disk of ['254 0', '253 0', '252 0', '8 0', '7 0']) {
+    const script = `mknod /tmp/disk b ${disk} && mknod /dev/disk b ${disk} && for node in /tmp/disk /dev/disk; do head -c 4 $node; echo x >$node; done`;
+    const { stderr } = await subject.run([], 'sh', '-c', script);
+    assert.equal(stderr.match(/Operation not permitted/g)?.length, 4, `${disk}: ${stderr}`);
+  }
+});
+
 behaviour('devices are the harmless ones, and work', async (subject) => {
   const listed = await subject.output(
     [],

@@ -1,5 +1,6 @@
 /** `docker update`: what a container may take, and whether it comes back, changed while it runs. */
 import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
 import { conformance, type Subject } from '../fixtures/conformance.ts';
 import { until } from '../fixtures/until.ts';
 
@@ -32,6 +33,17 @@ behaviour('processors of a container that runs', async (subject) => {
   assert.equal(await subject.inspect('{{.HostConfig.NanoCpus}}'), '300000000');
 });
 
+behaviour('the processors that it may run on', async (subject) => {
+  await subject.background([], 'sleep', '1000');
+  const { code, stderr } = await subject.docker('update', '--cpuset-cpus', '0', subject.name);
+  assert.equal(code, 0, stderr);
+  // Of a VM it is the VM that is kept to them.
+  const pid = subject.isolation.name === 'hybrid' ? undefined : await subject.inspect('{{.State.Pid}}');
+  const allowed =
+    pid === undefined ? (await subject.exec([], 'cat', '/proc/self/status')).stdout : await readFile(`/proc/${pid}/status`, 'utf8');
+  assert.match(allowed, /^Cpus_allowed_list:\t0$/m);
+});
+
 behaviour('a VM gets no more than its machine has, and a container not more than the host', async (subject) => {
   await subject.background(['-m', '64m'], 'sleep', '1000');
   const { code, stderr } = await subject.docker('update', '-m', '2g', '--memory-swap', '2g', subject.name);
@@ -41,6 +53,16 @@ behaviour('a VM gets no more than its machine has, and a container not more than
     assert.match(stderr, /Cannot update container [0-9a-f]{64}: (its VM|the VM conf) has \d+ MiB of memory while it runs/);
     assert.equal(await subject.inspect('{{.HostConfig.Memory}}'), String(64 << 20), 'and stays as it was');
   }
+});
+
+behaviour('a paused container takes new limits, or says why not', async (subject) => {
+  await subject.background(['-m', '64m'], 'sleep', '1000');
+  await subject.daemon.docker('pause', subject.name);
+  const { code, stderr } = await subject.docker('update', '-m', '80m', '--memory-swap', '160m', subject.name);
+  if (subject.isolation.name === 'vm') assert.match(stderr, /its VM is paused, and takes new limits when it is unpaused/);
+  else assert.equal(code, 0, stderr);
+  assert.equal((await subject.docker('update', '--restart', 'no', subject.name)).code, 0, 'what no process is told can always be');
+  await subject.daemon.docker('unpause', subject.name);
 });
 
 behaviour('what is updated while it does not run holds at its start', async (subject) => {

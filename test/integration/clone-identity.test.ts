@@ -81,34 +81,38 @@ describe('the identity of clones', { skip: cannotRun, timeout: 600_000 }, () => 
 });
 
 describe('the reseed', { skip: cannotRun, timeout: 300_000 }, () => {
-  test('without it clones repeat each other; with it they do not', async () => {
-    await using clones = new DirectClones();
-    await clones.prepare();
-    const script = 'head -c 16 /dev/urandom | od -An -v -tx1 | tr -d " \\n"; echo; cat /guest-machine-id; hostname';
-    const draw = async (memory: number, reseed: boolean): Promise<string> => {
-      const machineId = randomBytes(16).toString('hex');
-      const [random = '', ...names] = (await clones.ask({ machineId, hostname: `h-${machineId}`, reseed, script, memory }))
-        .trimEnd()
-        .split('\n');
-      assert.match(random, /^[0-9a-f]{32}$/);
-      assert.deepEqual(names, [machineId, `h-${machineId}`], 'the agent gave the guest the names that it was told');
-      return random;
-    };
-    // A guest's kernel reseeds itself by and by, so that a clone on a slow machine may be saved by luck; never twice the same by luck.
-    let repeatedAt: number | undefined;
-    const seen = new Set<string>();
-    for (const memory of [512, 640, 768]) {
-      for (let clone = 0; clone < 4 && repeatedAt === undefined; clone += 1) {
-        const random = await draw(memory, false);
-        if (seen.has(random)) repeatedAt = memory;
-        seen.add(random);
-      }
-    }
-    assert.ok(repeatedAt !== undefined, `clones that are not reseeded repeat each other: ${[...seen].join(' ')}`);
-    for (let clone = 0; clone < 4; clone += 1) {
-      const random = await draw(repeatedAt, true);
-      assert.ok(!seen.has(random), `reseeded, they do not: ${random}`);
+  for (const prepared of [false, true])
+    test(`without it clones repeat each other; with it they do not${prepared ? ', those with a prepared container too' : ''}`, () =>
+      repeatAndDiffer(prepared));
+});
+
+async function repeatAndDiffer(prepared: boolean): Promise<void> {
+  await using clones = new DirectClones();
+  await clones.prepare();
+  const script = `head -c 16 /dev/urandom | od -An -v -tx1 | tr -d " \\n"; echo${prepared ? '' : '; cat /guest-machine-id; hostname'}`;
+  const draw = async (memory: number, reseed: boolean): Promise<string> => {
+    const machineId = randomBytes(16).toString('hex');
+    const [random = '', ...names] = (await clones.ask({ machineId, hostname: `h-${machineId}`, reseed, script, memory, prepared }))
+      .trimEnd()
+      .split('\n');
+    assert.match(random, /^[0-9a-f]{32}$/);
+    if (!prepared) assert.deepEqual(names, [machineId, `h-${machineId}`], 'the agent gave the guest the names that it was told');
+    return random;
+  };
+  // A guest's kernel reseeds itself by and by, so that a clone on a slow machine may be saved by luck; never twice the same by luck.
+  let repeatedAt: number | undefined;
+  const seen = new Set<string>();
+  for (const memory of [512, 640, 768]) {
+    for (let clone = 0; clone < 4 && repeatedAt === undefined; clone += 1) {
+      const random = await draw(memory, false);
+      if (seen.has(random)) repeatedAt = memory;
       seen.add(random);
     }
-  });
-});
+  }
+  assert.ok(repeatedAt !== undefined, `clones that are not reseeded repeat each other: ${[...seen].join(' ')}`);
+  for (let clone = 0; clone < 4; clone += 1) {
+    const random = await draw(repeatedAt, true);
+    assert.ok(!seen.has(random), `reseeded, they do not: ${random}`);
+    seen.add(random);
+  }
+}

@@ -48,6 +48,7 @@ const CONFIG: Record<keyof ContainerConfig, TSchema> = {
   StopSignal: text,
   StopTimeout: whole,
   ...PLACEMENT_CONFIG,
+  Volumes: Type.Record(Type.String(), Type.Object({})),
 };
 
 const HOST: Record<keyof HostConfig, TSchema> = {
@@ -87,6 +88,27 @@ const HOST: Record<keyof HostConfig, TSchema> = {
   ReadonlyPaths: texts,
   ...RESOURCES,
   ...PLACEMENT_HOST,
+  Binds: texts,
+  Mounts: Type.Array(
+    fields({
+      Type: text,
+      Source: text,
+      Target: text,
+      ReadOnly: truth,
+      Consistency: text,
+      BindOptions: fields({
+        Propagation: text,
+        NonRecursive: truth,
+        CreateMountpoint: truth,
+        ReadOnlyNonRecursive: truth,
+        ReadOnlyForceRecursive: truth,
+      }),
+      VolumeOptions: fields({ NoCopy: truth, Labels: pairs, DriverConfig: fields({ Name: text, Options: pairs }), Subpath: text }),
+      TmpfsOptions: fields({ SizeBytes: whole, Mode: whole, Options: Type.Array(texts) }),
+    }),
+  ),
+  VolumesFrom: texts,
+  VolumeDriver: text,
 };
 
 export const CONFIG_FIELDS: ReadonlyArray<keyof ContainerConfig> = Object.keys(CONFIG) as Array<keyof ContainerConfig>;

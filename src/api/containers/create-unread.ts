@@ -6,14 +6,8 @@ import type { AbodeError } from '../../base/errors.ts';
 import { notAvailable } from '../unsupported.ts';
 import type { CreateBody, UnreadFields } from './create-schema.ts';
 
-const REFUSED_HOST: Readonly<Record<string, string>> = {
-  Binds: 'mounting host directories and volumes (HostConfig.Binds)',
-  Mounts: 'mounting host directories and volumes (HostConfig.Mounts)',
-  VolumesFrom: 'sharing volumes (HostConfig.VolumesFrom)',
-};
-const REFUSED_CONFIG: Readonly<Record<string, string>> = {
-  Volumes: 'volumes (Config.Volumes)',
-};
+const REFUSED_HOST: Readonly<Record<string, string>> = {};
+const REFUSED_CONFIG: Readonly<Record<string, string>> = {};
 const REFUSED_ENDPOINT: Readonly<Record<string, string>> = {
   IPAMConfig: 'choosing an address (EndpointsConfig.IPAMConfig)',
   Links: 'linking containers (EndpointsConfig.Links)',

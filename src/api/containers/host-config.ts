@@ -20,15 +20,15 @@ export function describeHostConfig(record: ContainerRecord): object {
   const { host } = record;
   const privileged = host.Privileged ?? false;
   return {
-    Binds: null,
+    Binds: host.Binds ?? null,
     ContainerIDFile: host.ContainerIDFile ?? '',
     LogConfig: { Type: 'json-file', Config: {}, ...dropEmpty(host.LogConfig) },
     NetworkMode: networkMode(record),
     PortBindings: describeBindings(host),
     RestartPolicy: { Name: 'no', MaximumRetryCount: 0, ...dropEmpty(host.RestartPolicy) },
     AutoRemove: host.AutoRemove ?? false,
-    VolumeDriver: '',
-    VolumesFrom: null,
+    VolumeDriver: host.VolumeDriver ?? '',
+    VolumesFrom: host.VolumesFrom ?? null,
     ConsoleSize: host.ConsoleSize ?? [0, 0],
     CapAdd: host.CapAdd ?? null,
     CapDrop: host.CapDrop ?? null,
@@ -47,6 +47,7 @@ export function describeHostConfig(record: ContainerRecord): object {
     PublishAllPorts: host.PublishAllPorts ?? false,
     ReadonlyRootfs: host.ReadonlyRootfs ?? false,
     SecurityOpt: host.SecurityOpt ?? null,
+    ...(host.Mounts && host.Mounts.length > 0 && { Mounts: host.Mounts }),
     ...(host.Tmpfs && { Tmpfs: host.Tmpfs }),
     ...(host.StorageOpt && { StorageOpt: host.StorageOpt }),
     ...(host.Annotations && { Annotations: host.Annotations }),

@@ -3,7 +3,9 @@ import type { ContainerRecord } from '../../engine/record.ts';
 import type { Config } from '../../config/config.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { flag, Parameter } from '../query.ts';
+import type { Volumes } from '../../engine/api.ts';
 import { describeHostConfig } from './host-config.ts';
+import { describeMounts } from './mounts.ts';
 import { describeNetworkSettings } from './network-settings.ts';
 import { ContainerParams } from './reference.ts';
 import { describeState } from './status.ts';
@@ -12,12 +14,12 @@ export function routeInspect(api: Api, { engine, config }: ApiContext): void {
   const schema = { params: ContainerParams, querystring: Type.Object({ size: Parameter }) };
   api.get('/containers/:id/json', { schema }, async (request) => {
     const size = flag(request.query.size) ? await engine.size(request.params.id) : undefined;
-    const described = inspectContainer(engine.get(request.params.id), config);
+    const described = inspectContainer(engine.get(request.params.id), config, engine.volumes);
     return size === undefined ? described : { ...described, SizeRw: size.rw, SizeRootFs: size.rootFs };
   });
 }
 
-function inspectContainer(record: ContainerRecord, config: Config): object {
+function inspectContainer(record: ContainerRecord, config: Config, volumes: Volumes): object {
   return {
     Id: record.id,
     Created: record.createdAt,
@@ -39,7 +41,7 @@ function inspectContainer(record: ContainerRecord, config: Config): object {
     ExecIDs: null,
     HostConfig: describeHostConfig(record),
     GraphDriver: { Data: {}, Name: 'overlay2' },
-    Mounts: [],
+    Mounts: describeMounts(record, volumes),
     Config: describeConfig(record),
     NetworkSettings: describeNetworkSettings(record, config),
   };
@@ -60,7 +62,7 @@ function describeConfig({ config, imageReference }: ContainerRecord): object {
     Env: config.Env ?? [],
     Cmd: config.Cmd ?? null,
     Image: imageReference,
-    Volumes: null,
+    Volumes: config.Volumes ?? null,
     WorkingDir: config.WorkingDir ?? '',
     Entrypoint: config.Entrypoint ?? null,
     OnBuild: config.OnBuild ?? null,

@@ -28,7 +28,7 @@ export function routePrune(api: Api, { engine }: ApiContext): void {
   /** False when it was started or removed meanwhile: then there is nothing to prune. */
   async function removeStopped(id: string): Promise<boolean> {
     try {
-      await engine.remove(id, { force: false });
+      await engine.remove(id, { force: false, volumes: false });
       return true;
     } catch (error) {
       if (error instanceof AbodeError && (error.code === 'conflict' || error.code === 'not-found')) return false;

@@ -11,7 +11,7 @@ export function routeRemove(api: Api, { engine }: ApiContext): void {
   };
   api.delete('/containers/:id', { schema }, async (request, reply) => {
     if (flag(request.query.link)) throw conflict('Conflict, cannot remove the default link name of the container');
-    await engine.remove(request.params.id, { force: flag(request.query.force) });
+    await engine.remove(request.params.id, { force: flag(request.query.force), volumes: flag(request.query.v) });
     return reply.code(204).send();
   });
   // `docker rm --link parent/alias`

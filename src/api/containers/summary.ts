@@ -3,12 +3,13 @@ import type { ContainerSize } from '../../engine/api.ts';
 import type { ContainerRecord } from '../../engine/record.ts';
 import type { ApiContext } from '../context.ts';
 import { summarisePorts } from './ports.ts';
+import { describeMounts } from './mounts.ts';
 import { describeEndpoints, networkMode } from './network-settings.ts';
 import { describeStatus, statusOf } from './status.ts';
 
 export function summariseContainer(
   record: ContainerRecord,
-  { images, config }: Pick<ApiContext, 'images' | 'config'>,
+  { images, config, engine }: Pick<ApiContext, 'images' | 'config' | 'engine'>,
   now: number,
   linkNames: readonly string[] = [],
 ): object {
@@ -26,7 +27,7 @@ export function summariseContainer(
     Status: describeStatus(record, now),
     HostConfig: { NetworkMode: networkMode(record) },
     NetworkSettings: { Networks: describeEndpoints(record, config) },
-    Mounts: [],
+    Mounts: describeMounts(record, engine.volumes),
   };
 }
 

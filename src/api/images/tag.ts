@@ -16,7 +16,8 @@ export function routeTag(api: Api, context: ApiContext): void {
     if (repository === '') throw invalid('repository name must have at least one component');
     const chosen = first(request.query.tag) ?? tag ?? 'latest';
     const { id } = images.tag(request.params.name, repository, chosen);
-    announceImage(context, 'tag', id, `${repository}:${chosen}`);
+    // As people call it.
+    announceImage(context, 'tag', id, `${repository}:${chosen}`.replace(/^docker\.io\/(library\/)?/, ''));
     return reply.code(201).send();
   });
 }

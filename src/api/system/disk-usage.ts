@@ -1,11 +1,13 @@
 import Type from 'typebox';
 import { invalid } from '../../base/errors.ts';
 import { layersOf, sharedLayers, totalSize } from '../images/layer-sizes.ts';
+import type { Volumes } from '../../engine/api.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { all, Parameter } from '../query.ts';
 import { apiMinor } from '../version.ts';
 import { describeSize, summariseContainer } from '../containers/summary.ts';
 import { summariseImage } from '../images/summary.ts';
+import { describeVolume } from '../volumes/describe.ts';
 
 const TYPES = ['container', 'image', 'volume', 'build-cache'];
 
@@ -18,7 +20,7 @@ export function routeDiskUsage(api: Api, context: ApiContext): void {
     return {
       ...(wants('image') && describeImages(context, containers, apiMinor(request.raw))),
       ...(wants('container') && { Containers: await describeContainers(context, containers) }),
-      ...(wants('volume') && { Volumes: [] }),
+      ...(wants('volume') && { Volumes: await describeVolumes(context.engine.volumes) }),
       ...(wants('build-cache') && { BuildCache: [], BuilderSize: 0 }),
     };
   });
@@ -45,4 +47,12 @@ async function describeContainers(context: ApiContext, containers: Containers): 
   const sizes = await context.engine.sizes(containers);
   const now = Date.now();
   return containers.map((container) => ({ ...summariseContainer(container, context, now), ...describeSize(sizes.get(container.id)) }));
+}
+
+async function describeVolumes(volumes: Volumes): Promise<object[]> {
+  const described: object[] = [];
+  // One after another: each walks a tree.
+  for (const volume of volumes.list({}))
+    described.push({ ...describeVolume(volume), UsageData: { Size: await volumes.size(volume.name), RefCount: volume.users.length } });
+  return described;
 }

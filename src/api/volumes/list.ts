@@ -1,24 +1,23 @@
-/** There are no volumes yet, which is an answer: clients ask before they decide. */
 import Type from 'typebox';
-import { notFound } from '../../base/errors.ts';
-import type { Api } from '../context.ts';
-import { parseFilters } from '../filters.ts';
+import type { VolumeFilters } from '../../engine/api.ts';
+import type { Api, ApiContext } from '../context.ts';
+import { type Filters, filterFlag, parseFilters } from '../filters.ts';
+import { omitUndefined } from '../omit-undefined.ts';
 import { Parameter } from '../query.ts';
+import { describeVolume } from './describe.ts';
 
-const ACCEPTED = ['dangling', 'driver', 'label', 'name'];
-
-export function routeVolumes(api: Api): void {
+export function routeVolumeList(api: Api, { engine }: ApiContext): void {
   api.get('/volumes', { schema: { querystring: Type.Object({ filters: Parameter }) } }, (request) => {
-    parseFilters(request.query.filters, ACCEPTED);
-    return { Volumes: [], Warnings: null };
+    const filters = parseFilters(request.query.filters, ['dangling', 'driver', 'label', 'name']);
+    return { Volumes: engine.volumes.list(readFilters(filters)).map(describeVolume), Warnings: null };
   });
-  api.route({
-    method: ['GET', 'DELETE'],
-    url: '/volumes/:name',
-    schema: { params: Type.Object({ name: Type.String() }) },
-    handler: (request) => {
-      throw notFound(`get ${request.params.name}: no such volume`);
-    },
+}
+
+function readFilters(filters: Filters): VolumeFilters {
+  return omitUndefined<VolumeFilters>({
+    name: filters['name'],
+    label: filters['label'],
+    driver: filters['driver'],
+    dangling: filters['dangling'] === undefined ? undefined : filterFlag(filters, 'dangling', false),
   });
-  api.post('/volumes/prune', () => ({ VolumesDeleted: [], SpaceReclaimed: 0 }));
 }

@@ -20,14 +20,16 @@ const LOCAL_PORTS = { first: 32_768, last: 60_999 };
 export class PortKeeper {
   readonly #agentPath: string;
   readonly #socketPath: string;
+  readonly #table: string;
   readonly #onLost: () => void;
   #connection: Promise<AgentConnection> | undefined;
   #closing = false;
 
-  /** `onLost` is called when the keeper was killed: all ports are to be held again. */
-  constructor(agentPath: string, socketPath: string, onLost: () => void) {
+  /** `table` is the bridge's; `onLost` is called when the keeper was killed: all ports are to be held again. */
+  constructor(agentPath: string, socketPath: string, table: string, onLost: () => void) {
     this.#agentPath = agentPath;
     this.#socketPath = socketPath;
+    this.#table = table;
     this.#onLost = onLost;
   }
 
@@ -41,24 +43,26 @@ export class PortKeeper {
     return new Set(kept.all(Tag.CONTAINER).map((name) => name.toString('utf8')));
   }
 
-  async hold(owner: string, address: string, requests: readonly PortRequest[]): Promise<PublishedPort[]> {
+  /** `translated`: whether the kernel translates them too; where it does not, the table was taken away. */
+  async hold(owner: string, address: string, requests: readonly PortRequest[]): Promise<{ ports: PublishedPort[]; translated: boolean }> {
     const anywhere = await localPorts();
     const lines = requests.map(({ protocol, containerPort, hostAddresses, range }) => {
       const { first, last } = range ?? anywhere;
       const ports = `${String(first)}-${String(last)}${range === undefined ? '*' : ''}`;
       return `${protocol} ${hostAddresses.join(',')} ${ports} ${address} ${String(containerPort)}`;
     });
-    const fields = new FieldsBuilder().add(Tag.CONTAINER, owner).addAll(Tag.PORT, lines);
+    const fields = new FieldsBuilder().add(Tag.CONTAINER, owner).add(Tag.TARGET, this.#table).addAll(Tag.PORT, lines);
     try {
       const held = await this.#ask(await this.#connect(), FrameType.PORTS_OPEN, fields);
-      return held.all(Tag.PORT).map((line) => parsePort(line.toString('utf8')));
+      const ports = held.all(Tag.PORT).map((line) => parsePort(line.toString('utf8')));
+      return { ports, translated: held.number(Tag.ERRNO) === undefined };
     } catch (error) {
       throw error instanceof AgentError && error.agentCode === 'port' ? refusal(error, requests) : error;
     }
   }
 
   /** Holds what was held before. */
-  holdAgain({ owner, address, ports }: Publication): Promise<PublishedPort[]> {
+  holdAgain({ owner, address, ports }: Publication): Promise<{ translated: boolean }> {
     const requests = ports.map(({ protocol, containerPort, hostAddress, hostPort }) => ({
       protocol,
       containerPort,
@@ -68,15 +72,22 @@ export class PortKeeper {
     return this.hold(owner, address, requests);
   }
 
-  /** The kernel translates an owner's ports from now on. */
+  /** The table is there again, and the kernel translates an owner's ports from now on. */
   async translated(owner: string): Promise<void> {
     await this.#ask(await this.#connect(), FrameType.PORTS_TRANSLATED, new FieldsBuilder().add(Tag.CONTAINER, owner));
   }
 
-  async letGo(owner: string): Promise<void> {
-    if (this.#connection === undefined) return;
-    const connection = await this.#connection;
-    await this.#ask(connection, FrameType.PORTS_CLOSE, new FieldsBuilder().add(Tag.CONTAINER, owner)).catch(ignoreGone);
+  /** False when the kernel could not be told: the table was taken away. */
+  async letGo(owner: string): Promise<boolean> {
+    if (this.#connection === undefined) return false;
+    const fields = new FieldsBuilder().add(Tag.CONTAINER, owner).add(Tag.TARGET, this.#table);
+    try {
+      const answer = await this.#ask(await this.#connection, FrameType.PORTS_CLOSE, fields);
+      return answer.number(Tag.ERRNO) === undefined;
+    } catch (error) {
+      ignoreGone(error);
+      return false;
+    }
   }
 
   /** The daemon ends; the keeper goes on while it holds something. */
@@ -173,7 +184,7 @@ function refusal(error: AgentError, requests: readonly PortRequest[]): AbodeErro
       return new AbodeError('internal', `Error starting userland proxy: listen ${network} ${where}: bind: cannot assign requested address`);
     }
     case NO_PROTOCOL:
-      return new AbodeError('internal', `Error starting userland proxy: listen ${protocol} ${where}: protocol not supported`);
+      return new AbodeError('internal', 'Error starting userland proxy: protocol not supported');
     default:
       return new AbodeError('internal', `Bind for ${where} failed: ${getSystemErrorMessage(-error.errno)}`);
   }

@@ -1,16 +1,14 @@
 /**
- * Published ports: each is held by the port keeper, so that nobody else takes it, and translated by the kernel. Both outlive the daemon.
- * Changes of the rules are made one after the other: a port that is let go may be another container's at once.
+ * Published ports: each is held by the port keeper, so that nobody else takes it, and translated by the kernel, which the keeper tells.
+ * Both outlive the daemon. Where the kernel cannot be told, somebody took the bridge's table away: it is made anew, one time after the other.
  */
 import { messageOf } from '../../base/errors.ts';
 import { Exclusive } from '../../base/exclusive.ts';
 import type { Log } from '../../base/log.ts';
-import { run } from '../../base/process.ts';
 import type { Bridge } from '../bridge.ts';
 import { installRules, tableName } from '../firewall.ts';
 import { PortKeeper } from './keeper.ts';
 import type { PortRequest, Publication, PublishedPort } from './published-port.ts';
-import { addTranslations, deleteTranslations } from './translations.ts';
 
 export interface PortsOptions {
   readonly agentPath: string;
@@ -37,7 +35,7 @@ export class Ports {
   constructor(bridge: Bridge, options: PortsOptions) {
     this.#bridge = bridge;
     this.#log = options.log;
-    this.#keeper = new PortKeeper(options.agentPath, options.socketPath, () => {
+    this.#keeper = new PortKeeper(options.agentPath, options.socketPath, tableName(bridge.name), () => {
       this.#holdAllAgain();
     });
   }
@@ -52,25 +50,17 @@ export class Ports {
   /** All that is asked for, or an error in Docker's words and nothing. */
   async publish(owner: string, address: string, requests: readonly PortRequest[]): Promise<Held> {
     if (requests.length === 0) return { ports: [], translated: Promise.resolve() };
-    const ports = await this.#keeper.hold(owner, address, requests);
-    const publication = { owner, address, ports };
-    this.#publications.set(owner, publication);
-    const translated = this.#translate(publication);
+    const { ports, translated } = await this.#keeper.hold(owner, address, requests);
+    this.#publications.set(owner, { owner, address, ports });
+    const mended = translated ? Promise.resolve() : this.#mend(owner);
     // Whoever waits for it is told; nobody may be there to wait.
-    translated.catch(() => undefined);
-    return { ports, translated };
+    mended.catch(() => undefined);
+    return { ports, translated: mended };
   }
 
   async withdraw(owner: string): Promise<void> {
-    const publication = this.#publications.get(owner);
-    if (publication === undefined) return;
-    this.#publications.delete(owner);
-    // In this order: a datagram in between would be translated, and remembered.
-    try {
-      await this.#change(deleteTranslations(tableName(this.#bridge.name), publication));
-    } finally {
-      await this.#keeper.letGo(owner);
-    }
+    if (!this.#publications.delete(owner)) return;
+    if (!(await this.#keeper.letGo(owner))) await this.#mend();
   }
 
   all(): Publication[] {
@@ -81,22 +71,13 @@ export class Ports {
     return this.#keeper.close(this.#publications.size === 0);
   }
 
-  async #translate(publication: Publication): Promise<void> {
-    await this.#change(addTranslations(tableName(this.#bridge.name), publication));
-    if (publication.ports.some(({ protocol }) => protocol === 'udp')) await this.#keeper.translated(publication.owner);
-  }
-
   /** Rules that somebody else took away are all put back. */
-  #change(commands: string): Promise<void> {
-    if (commands === '') return Promise.resolve();
-    return this.#exclusive.run('rules', async () => {
-      try {
-        await run('nft', ['-f', '-'], { input: commands });
-      } catch (error) {
-        this.#log.warn({ error: messageOf(error) }, "the bridge's rules are installed anew");
-        await installRules(this.#bridge, this.all());
-      }
+  async #mend(owner?: string): Promise<void> {
+    await this.#exclusive.run('rules', async () => {
+      this.#log.warn({ bridge: this.#bridge.name }, "the bridge's rules are installed anew");
+      await installRules(this.#bridge, this.all());
     });
+    if (owner !== undefined) await this.#keeper.translated(owner);
   }
 
   #holdAllAgain(): void {
@@ -116,9 +97,12 @@ export class Ports {
     for (const publication of publications) {
       // Withdrawn while others were held again.
       if (this.#publications.get(publication.owner) !== publication) continue;
-      await this.#keeper.holdAgain(publication).catch((error: unknown) => {
+      try {
+        const { translated } = await this.#keeper.holdAgain(publication);
+        if (!translated) await this.#mend(publication.owner);
+      } catch (error) {
         this.#log.error({ container: publication.owner, error: messageOf(error) }, 'holding published ports again');
-      });
+      }
       if (!this.#publications.has(publication.owner)) await this.#keeper.letGo(publication.owner);
     }
   }

@@ -39,18 +39,6 @@ export function translationChains(bridge: string, publications: readonly Publica
 `;
 }
 
-export function addTranslations(table: string, publication: Publication): string {
-  return elementsOf(publication)
-    .map(({ map, key, target }) => `add element ip ${table} ${map} { ${key} : ${target} }\n`)
-    .join('');
-}
-
-export function deleteTranslations(table: string, publication: Publication): string {
-  return elementsOf(publication)
-    .map(({ map, key }) => `delete element ip ${table} ${map} { ${key} }\n`)
-    .join('');
-}
-
 function elementsOf({ address, ports }: Publication): Element[] {
   return ports
     .filter(({ hostAddress }) => isIPv4(hostAddress) && !hostAddress.startsWith('127.'))

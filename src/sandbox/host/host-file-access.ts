@@ -1,4 +1,5 @@
 /** Files of a container on the host: by its own shim while it runs, by one for the purpose while it does not. */
+import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
@@ -44,9 +45,10 @@ function access(shim: Shim, spec: ContainerSpec, view: readonly string[], root: 
       layers.length === 1 && only !== undefined
         ? { root: [join(rootDir, 'upper')], lower: only }
         : { root: ['--overlay', lower, overlayOptions(layers), join(rootDir, 'upper')], lower },
-    async start(words, options) {
+    async start(words, { input } = { input: false }) {
       await mkdir(lower, { recursive: true, mode: 0o700 });
-      return shim.helper(['files', ...words], options);
+      const channel = join(runDir, `f-${randomBytes(6).toString('hex')}`);
+      return shim.helper(['files', ...words], { input, channel });
     },
     [Symbol.asyncDispose]: release,
   };

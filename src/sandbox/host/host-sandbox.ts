@@ -17,6 +17,7 @@ import { stdioFields } from '../process-fields.ts';
 import { privateMemory } from '../process-memory.ts';
 import type { ContainerSpec, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
+import { placeMounts } from './place-mounts.ts';
 import { classifyRuntimeError } from '../start-error.ts';
 import { cgroupName, recordCgroup, recordedCgroup } from '../cgroup-name.ts';
 import { mountShm, shmSource, unmountShm } from './shared-memory.ts';
@@ -212,11 +213,12 @@ export class HostSandbox implements Sandbox {
       .add(Tag.FSTYPE, 'overlay')
       .add(Tag.FLAGS, 0)
       .add(Tag.DATA, overlay);
-    const [, user, , version, host] = await Promise.all([
+    const [, user, , version, placed, host] = await Promise.all([
       this.#shim.request(FrameType.MOUNT, mount),
       this.#resolveUser(spec.init),
       this.#setUpNetwork(netns),
       cgroupVersion(),
+      placeMounts(this.#shim, spec),
       findHostParts(spec),
       ...(this.#runtime === 'runsc' ? [this.#hideNetworkDefaults()] : []),
     ]);
@@ -231,6 +233,7 @@ export class HostSandbox implements Sandbox {
       shm: shmSource(spec),
       ceilings: this.#options.ceilings.rlimits,
       fileSource: (source) => (source === 'init' ? this.#options.agentPath : source),
+      mountSource: (given) => placed.get(given) ?? given.source,
     });
     await writeFile(join(spec.runDir, 'config.json'), specJson(config), { mode: 0o600 });
     return process;

@@ -1,7 +1,8 @@
 /** `linux.namespaces` of an OCI configuration, and the mount that goes with the IPC namespace. */
 import type { ContainerSpec } from '../sandbox.ts';
 import type { Share } from '../sharing.ts';
-import type { OciMount, SpecContext } from './spec.ts';
+import type { OciMount } from './mounts.ts';
+import type { SpecContext } from './spec.ts';
 
 export interface OciNamespace {
   readonly type: string;

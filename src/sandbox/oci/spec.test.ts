@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import type { ContainerSpec, Limits, Security } from '../sandbox.ts';
 import { containerSpec, processSpec } from '../spec-fixture.ts';
-import { composeProcess, composeSpec, lowered, type OciMount, type SpecContext, specJson } from './spec.ts';
+import type { OciMount } from './mounts.ts';
+import { composeProcess, composeSpec, lowered, type SpecContext, specJson } from './spec.ts';
 
 const USER = { uid: 1000, gid: 100, groups: [4, 5], home: '/home/u' };
 const PRIVILEGED = ['CAP_SYS_ADMIN', 'CAP_CHOWN'];
@@ -14,6 +15,7 @@ const context: SpecContext = {
   cgroupsPath: '/abode/x',
   cgroupVersion: '1',
   ceilings: new Map(),
+  mountSource: ({ source }: { source: string }) => source,
   fileSource: (source) => `/seen${source}`,
 };
 

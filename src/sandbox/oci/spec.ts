@@ -1,8 +1,9 @@
 /** A container's OCI runtime configuration (runtime-spec, config.md), as Docker composes it. */
 import type { ContainerSpec, ProcessSpec, Security } from '../sandbox.ts';
 import { type OciSeccomp, parseCustomProfile, toOci } from '../seccomp/oci.ts';
+import { composeMounts, type MountContext, rootPropagation } from './mounts.ts';
 import { defaultProfile } from '../seccomp/profile.ts';
-import { composeNamespaces, composeShm } from './namespaces.ts';
+import { composeNamespaces } from './namespaces.ts';
 import { composeDevices, composeResources, type HostParts, NO_HOST_PARTS } from './resources.ts';
 
 export interface ResolvedUser {
@@ -13,26 +14,15 @@ export interface ResolvedUser {
 }
 
 /** What depends on where the bundle runs: the host or a guest. */
-export interface SpecContext {
+export interface SpecContext extends MountContext {
   readonly rootfs: string;
   readonly netns: string | undefined; // path of the namespace; undefined: the sandbox's own
   readonly cgroupsPath: string;
   readonly cgroupVersion: '1' | '2';
   /** The highest limits that this machine lets a process set. */
   readonly ceilings: ReadonlyMap<string, bigint>;
-  /** Where the injected files are, seen from the runtime. */
-  readonly fileSource: (source: string) => string;
   /** Undefined in a guest. */
   readonly host?: HostParts;
-  /** A /dev/shm that is not this container's alone. */
-  readonly shm?: string | undefined;
-}
-
-export interface OciMount {
-  readonly destination: string;
-  readonly type: string;
-  readonly source: string;
-  readonly options: readonly string[];
 }
 
 export interface OciProcess {
@@ -82,7 +72,7 @@ export function composeSpec(spec: ContainerSpec, process: OciProcess, context: S
       ? { hostname: spec.hostname, ...(spec.domainname === '' ? {} : { domainname: spec.domainname }) }
       : {}),
     ...(spec.annotations === undefined ? {} : { annotations: spec.annotations }),
-    mounts: mounts(spec, context),
+    mounts: composeMounts(spec, context),
     linux: {
       namespaces: composeNamespaces(spec, context),
       cgroupsPath: context.cgroupsPath,
@@ -91,44 +81,10 @@ export function composeSpec(spec: ContainerSpec, process: OciProcess, context: S
       sysctl: spec.sysctls,
       maskedPaths: security.maskedPaths,
       readonlyPaths: security.readonlyPaths,
-      rootfsPropagation: 'private',
+      rootfsPropagation: rootPropagation(spec),
       ...seccomp(security),
     },
   };
-}
-
-function mounts(spec: ContainerSpec, context: SpecContext): OciMount[] {
-  const writable = spec.security.privileged;
-  const access = writable ? 'rw' : 'ro';
-  return [
-    { destination: '/proc', type: 'proc', source: 'proc', options: ['nosuid', 'noexec', 'nodev'] },
-    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'strictatime', 'mode=755', 'size=65536k'] },
-    {
-      destination: '/dev/pts',
-      type: 'devpts',
-      source: 'devpts',
-      options: ['nosuid', 'noexec', 'newinstance', 'ptmxmode=0666', 'mode=0620', 'gid=5'],
-    },
-    { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
-    { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', access] },
-    { destination: '/dev/mqueue', type: 'mqueue', source: 'mqueue', options: ['nosuid', 'noexec', 'nodev'] },
-    ...composeShm(spec, context.shm),
-    ...spec.files.map((file) => ({
-      destination: file.destination,
-      type: 'bind',
-      source: context.fileSource(file.source),
-      options: ['rbind', 'rprivate'],
-    })),
-    ...Object.entries(spec.tmpfs).map(([destination, options]) => ({
-      destination,
-      type: 'tmpfs',
-      source: 'tmpfs',
-      options: tmpfsOptions(options),
-    })),
-    ...(spec.runInit
-      ? [{ destination: '/sbin/docker-init', type: 'bind', source: context.fileSource('init'), options: ['bind', 'ro'] }]
-      : []),
-  ];
 }
 
 function seccomp({ seccomp: choice, capabilities, kernel }: Security): { seccomp?: OciSeccomp } {
@@ -153,9 +109,3 @@ export function specJson(spec: object): string {
 
 /** In Node 24, not yet in the compiler's library. */
 const { rawJSON: rawJson } = JSON as unknown as { rawJSON: (text: string) => unknown };
-
-/** Docker's, but for those that were asked for otherwise: a runtime need not let the later of two win. */
-function tmpfsOptions(text: string): string[] {
-  const given = text.split(',').filter((option) => option !== '');
-  return [...['noexec', 'nosuid', 'nodev'].filter((option) => !given.includes(option.slice('no'.length))), ...given];
-}

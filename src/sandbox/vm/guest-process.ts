@@ -46,6 +46,11 @@ export function processFields(spec: ContainerSpec, process: ProcessSpec, root: s
 }
 
 /** What only a container's first process brings: its namespaces' contents and limits. */
+/** A tmpfs there is mounted after the mount that it is below. */
+export function isBelowMount(destination: string, { mounts }: ContainerSpec): boolean {
+  return mounts.some((mount) => destination.startsWith(`${mount.destination}/`));
+}
+
 export function initFields(fields: FieldsBuilder, spec: ContainerSpec, files: readonly GuestFile[]): FieldsBuilder {
   const { security, limits } = spec;
   return fields
@@ -57,7 +62,9 @@ export function initFields(fields: FieldsBuilder, spec: ContainerSpec, files: re
     )
     .addAll(
       Tag.TMPFS,
-      Object.entries(spec.tmpfs).map(([destination, options]) => `${destination}:${options}`),
+      Object.entries(spec.tmpfs)
+        .filter(([destination]) => !isBelowMount(destination, spec))
+        .map(([destination, options]) => `${destination}:${options}`),
     )
     .addAll(
       Tag.SYSCTL,

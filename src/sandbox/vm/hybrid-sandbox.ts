@@ -164,6 +164,7 @@ export class HybridSandbox implements Sandbox {
     if (machine.shim.alive) {
       await this.releaseProcess(this.#spec.init.proc);
       await clearGuest(machine, this.#spec.id);
+      await this.#vm.files.remove(filesName(this.#spec.id));
     }
     this.#vm.leaveImages(this.#spec.id);
     await rm(this.#spec.runDir, { recursive: true, force: true });
@@ -176,6 +177,7 @@ export class HybridSandbox implements Sandbox {
     if (machine !== undefined && place !== undefined) {
       await endProcess(machine, place.proc);
       await clearGuest(machine, spec.id);
+      await vms.running(name)?.files.remove(filesName(spec.id));
     }
     await rm(spec.runDir, { recursive: true, force: true });
   }
@@ -226,7 +228,10 @@ export class HybridSandbox implements Sandbox {
       noatime: true,
       data: overlayOptions([lower], `${data}/upper`, `${data}/work`),
     };
-    const contents = await Promise.all(spec.files.map((file) => readFile(file.source)));
+    const [contents, shared] = await Promise.all([
+      Promise.all(spec.files.map((file) => readFile(file.source))),
+      this.#vm.files.add(filesName(spec.id), spec.mounts),
+    ]);
     const sources = new Map(spec.files.map((file, index) => [file.source, `${this.#bundle}/files/${String(index)}`]));
     const [process] = await Promise.all([
       Promise.all([...mkdirs, this.#vm.machine.mount(mount)]).then(() => this.#composeProcess(spec.init)),
@@ -243,6 +248,7 @@ export class HybridSandbox implements Sandbox {
       ceilings: new Map(),
       shm: this.#shm,
       fileSource: (source) => (source === 'init' ? '/init' : (sources.get(source) ?? source)),
+      mountSource: (given) => shared.get(given) ?? given.source,
     });
     await this.#write(`${this.#bundle}/config.json`, specJson(config));
     return process;
@@ -329,6 +335,10 @@ function shmOf(id: string): string {
 
 function layerPlaces(id: string, lower: string): { upper: string; lower: string; scratch: string } {
   return { upper: `${GUEST_DATA}/${id}/upper`, lower, scratch: `${GUEST_SCRATCH}-${randomBytes(6).toString('hex')}` };
+}
+
+function filesName(id: string): string {
+  return id.slice(0, 24);
 }
 
 function netnsOf(id: string): string {

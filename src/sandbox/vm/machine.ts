@@ -29,6 +29,8 @@ export interface GuestMount {
   readonly readonly?: boolean;
   readonly noatime?: boolean;
   readonly data?: string;
+  /** More of mount(2)'s flags. */
+  readonly flags?: number;
 }
 
 export class Machine {
@@ -69,8 +71,8 @@ export class Machine {
   }
 
   /** Mounts in the guest; creates the directory. */
-  mount({ source, target, type, readonly = false, noatime = false, data }: GuestMount): Promise<Fields> {
-    const flags = (readonly ? MS_RDONLY : 0) | (noatime ? MS_NOATIME : 0);
+  mount({ source, target, type, readonly = false, noatime = false, data, flags: more = 0 }: GuestMount): Promise<Fields> {
+    const flags = (readonly ? MS_RDONLY : 0) | (noatime ? MS_NOATIME : 0) | more;
     const fields = new FieldsBuilder()
       .add(Tag.SOURCE, source)
       .add(Tag.TARGET, target)

@@ -96,6 +96,14 @@ test("a clone maps its template's memory privately, loads its state, and boots n
   assert.equal(state?.flags, 0);
 });
 
+test('every machine has a port for files, which leads to a server where there may be one', () => {
+  assert.match(args(plan(clone)).join(' '), /-chardev null,id=files .*virtserialport,chardev=files,name=abode\.files/);
+  assert.equal(fieldsOf(plan(clone)).number(Tag.FILES_FD), undefined);
+  const machine = plan(clone, { files: true });
+  assert.match(args(machine).join(' '), /-chardev socket,id=files,fd=10 /);
+  assert.equal(fieldsOf(machine).number(Tag.FILES_FD), 10);
+});
+
 test('a paused clone waits to be continued, another runs', () => {
   assert.ok(options(plan({ ...clone, paused: true })).includes('-S'));
   assert.ok(!options(plan(clone)).includes('-S'));

@@ -63,9 +63,11 @@ export interface MachinePlan {
   readonly groups: readonly number[];
   readonly cgroups: readonly string[];
   readonly consolePath: string;
+  /** Whether it may get a file server. */
+  readonly files?: boolean;
 }
 
-const Fd = { serial: 3, qmp: 4, tap: 5, memory: 6, state: 7, kernel: 8, initramfs: 9, data: 20, image: 21 } as const;
+const Fd = { serial: 3, qmp: 4, tap: 5, memory: 6, state: 7, kernel: 8, initramfs: 9, files: 10, data: 20, image: 21 } as const;
 
 // open(2)
 const O_RDONLY = 0;
@@ -108,6 +110,7 @@ export function vmStartFields(plan: MachinePlan): FieldsBuilder {
       Tag.FD_OPEN,
       plan.imageDisks.map((path, slot) => fdOpen(Fd.image + slot, O_RDONLY, path)),
     );
+  if (plan.files === true) fields.add(Tag.FILES_FD, Fd.files);
   if (type.accelerator === 'kvm') fields.add(Tag.LANDLOCK_READ, '/dev/kvm');
   if (plan.tap !== undefined) {
     fields.add(Tag.TAP_FD, Fd.tap).add(Tag.HOST_IF, plan.tap.name).add(Tag.BRIDGE, plan.tap.bridge).add(Tag.MTU, plan.tap.mtu);
@@ -147,7 +150,10 @@ function commonArguments(plan: MachinePlan): string[] {
     ['-chardev', 'stdio,id=console,signal=off', '-serial', 'chardev:console'],
     ['-chardev', `socket,id=qmp,fd=${String(Fd.qmp)}`, '-mon', 'chardev=qmp,mode=control'],
     ['-chardev', `socket,id=agent,fd=${String(Fd.serial)}`],
-    ['-device', 'virtio-serial-pci,max_ports=2', '-device', 'virtserialport,chardev=agent,name=abode.agent'],
+    ['-chardev', plan.files === true ? `socket,id=files,fd=${String(Fd.files)}` : 'null,id=files'],
+    ['-device', 'virtio-serial-pci,max_ports=3'],
+    ['-device', 'virtserialport,chardev=agent,name=abode.agent'],
+    ['-device', 'virtserialport,chardev=files,name=abode.files'],
     disk('data', Fd.data, false),
     ...plan.imageDisks.map((_, slot) => disk(`image${String(slot)}`, Fd.image + slot, true)),
     network(plan),

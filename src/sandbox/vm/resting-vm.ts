@@ -48,6 +48,7 @@ export async function openRestingVm(host: VmHost, spec: ContainerSpec): Promise<
       microCpus: 0,
       paused: false,
       prepared: false,
+      files: false,
     });
     await Promise.all([machine.guest(START_MS), machine.identify(undefined, machineId(id)), ...mountData(machine), ...mountRoot(machine)]);
   } catch (error) {

@@ -12,6 +12,7 @@ import { privateMemory } from '../process-memory.ts';
 import { endShim, Shim } from '../shim.ts';
 import { padImageDisk } from './image-disk.ts';
 import { Machine } from './machine.ts';
+import { VmFiles } from './files.ts';
 import { GUEST_DATA } from './guest-paths.ts';
 import type { Shape } from './shape.ts';
 import type { VmHost } from './vm-host.ts';
@@ -59,18 +60,20 @@ const IMAGES = '/run/abode/images';
 export class SharedVm {
   readonly record: SharedVmRecord;
   readonly machine: Machine;
+  readonly files: VmFiles;
   /** Slot number to image path; undefined: never filled. */
   readonly #slots: Array<{ path: string; users: Set<string> } | undefined> = Array.from({ length: SLOTS }, () => undefined);
   readonly #exclusive = new Exclusive();
 
-  constructor(record: SharedVmRecord, machine: Machine) {
+  constructor(record: SharedVmRecord, machine: Machine, files: VmFiles) {
     this.record = record;
     this.machine = machine;
+    this.files = files;
   }
 
   /** Of a VM that a former daemon filled: what its slots hold is known for those in use only (`adoptImage`). */
-  static adopt(record: SharedVmRecord, machine: Machine): SharedVm {
-    const vm = new SharedVm(record, machine);
+  static adopt(record: SharedVmRecord, machine: Machine, files: VmFiles): SharedVm {
+    const vm = new SharedVm(record, machine, files);
     for (let slot = 0; slot < SLOTS; slot += 1) vm.#slots[slot] = { path: UNKNOWN, users: new Set() };
     return vm;
   }
@@ -195,7 +198,8 @@ export class SharedVms {
           return;
         }
         await shim.refresh();
-        this.#keep(SharedVm.adopt(record, new Machine(shim)));
+        const machine = new Machine(shim);
+        this.#keep(SharedVm.adopt(record, machine, this.#files(record, machine)));
       }),
     );
   }
@@ -249,6 +253,7 @@ export class SharedVms {
         microCpus: record.cpus * 1_000_000,
         paused: false,
         prepared: false,
+        files: true,
       });
       await this.#setUp(record, machine);
       await writeFileAtomic(join(runDir, READY), '');
@@ -257,7 +262,7 @@ export class SharedVms {
       await this.#sweep(record);
       throw error;
     }
-    const vm = new SharedVm(record, machine);
+    const vm = new SharedVm(record, machine, this.#files(record, machine));
     this.#keep(vm);
     this.options.onState(record, 'start', '');
     return vm;
@@ -296,6 +301,10 @@ export class SharedVms {
 
   async stopAll(): Promise<void> {
     await Promise.all([...this.#running.values()].map((vm) => vm.machine.shutDown(STOP_MS)));
+  }
+
+  #files(record: SharedVmRecord, machine: Machine): VmFiles {
+    return new VmFiles(machine, this.options.host.options.agentPath, this.#runDir(record), cgroupName(record));
   }
 
   #runDir(record: SharedVmRecord): string {

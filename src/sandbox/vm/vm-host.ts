@@ -54,6 +54,8 @@ export interface MachineRequest {
   readonly paused: boolean;
   /** A VM for one container, which a template can prepare. */
   readonly prepared: boolean;
+  /** Directories of the host may be mounted into it. */
+  readonly files: boolean;
 }
 
 export class VmHost {
@@ -144,6 +146,7 @@ export class VmHost {
       groups,
       cgroups,
       consolePath: join(request.runDir, 'console'),
+      files: request.files,
     };
   }
 
@@ -177,6 +180,7 @@ export class VmHost {
       // Not paused yet: it warms up first, then it is.
       paused: false,
       prepared: true,
+      files: false,
     });
     await machine.guest(WARM_UP_MS);
     const image = await this.#warmUpImage();

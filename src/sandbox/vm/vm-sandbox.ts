@@ -1,6 +1,6 @@
 /** A container in a VM of its own: a clone of a template (or a cold boot) whose guest runs nothing else. */
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AgentError } from '../../agent-client/connection.ts';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
@@ -8,7 +8,7 @@ import { FrameType } from '../../agent-client/frame.ts';
 import { AbodeError, invalid } from '../../base/errors.ts';
 import { exists } from '../../base/files.ts';
 import { createCgroup, removeCgroup } from '../cgroup.ts';
-import { hasHostLimits, type HostLimits } from '../cgroup-limits.ts';
+import { hasHostLimits, type HostLimits, limitCgroup } from '../cgroup-limits.ts';
 import { cgroupName, recordCgroup, recordedCgroup } from '../cgroup-name.ts';
 import type { Attachment } from '../attachment.ts';
 import type { FileAccess } from '../file-access.ts';
@@ -19,6 +19,8 @@ import { privateMemory } from '../process-memory.ts';
 import type { ContainerSpec, NetworkPlan, ProcessExit, ProcessSpec, ReleaseOptions, Sandbox, SandboxMemory, Streams } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
 import { StartError } from '../start-error.ts';
+import { VmFiles } from './files.ts';
+import { bindMounts } from './guest-mounts.ts';
 import { type GuestFile, initFields, processFields, seccompFilter } from './guest-process.ts';
 import { Machine } from './machine.ts';
 import { updateInGuest } from './update-in-guest.ts';
@@ -37,11 +39,14 @@ import type { MachineRequest, VmHost } from './vm-host.ts';
 const START_MS = 120_000;
 const STOP_MS = 10_000;
 const HOST_PERIOD = 100_000;
+/** Of the one container's mounts among what the VM has of the host. */
+const FILES_NAME = 'container';
 
 /** A machine that is on its way. */
 interface Launch {
   readonly done: Promise<void>;
   readonly type: MachineType;
+  readonly files: VmFiles;
 }
 
 export class VmSandbox implements Sandbox {
@@ -70,7 +75,11 @@ export class VmSandbox implements Sandbox {
       const machine = new Machine(await shim);
       const done = machine.launch(plan);
       done.catch(() => undefined); // told by the start
-      return new VmSandbox(spec, machine, { done, type: plan.type });
+      return new VmSandbox(spec, machine, {
+        done,
+        type: plan.type,
+        files: new VmFiles(machine, host.options.agentPath, spec.runDir, cgroupName(spec)),
+      });
     } catch (error) {
       await shim.then((started) => new Machine(started).shutDown(0)).catch(() => undefined);
       throw error;
@@ -96,8 +105,8 @@ export class VmSandbox implements Sandbox {
     if (this.#origin === undefined) throw new AbodeError('internal', 'a machine that was adopted is started already');
     if ('done' in this.#origin) {
       await this.#origin.done;
-      const { type } = this.#origin;
-      return this.#startInit(type.data === 'prepared', isWorthwhile(type, this.#spec.limits));
+      const { type, files } = this.#origin;
+      return this.#startInit(type.data === 'prepared', isWorthwhile(type, this.#spec.limits), files);
     }
     const image = await this.#spec.disk();
     // What is asked of the guest waits in its port until it goes on.
@@ -181,15 +190,22 @@ export class VmSandbox implements Sandbox {
   /** Memory, processors and processes are the guest's to hold, how the VM as a whole fares on the host is the host's. */
   async update({ cpuShares, cpuset, memoryNodes, memoryReservation, blockWeight, ...inside }: LimitChanges): Promise<void> {
     await updateInGuest(this.kernel(), inside, 'its VM');
-    const group = hostKernel(await recordedCgroup(this.#spec));
-    await applyLimits(group, {
+    const group = await recordedCgroup(this.#spec);
+    if (cpuset !== undefined) await this.#keepTo(group, cpuset);
+    await applyLimits(hostKernel(group), {
       ...(inside.microCpus !== undefined && { microCpus: inside.microCpus, cpuPeriod: inside.cpuPeriod ?? HOST_PERIOD }),
       ...(cpuShares !== undefined && { cpuShares }),
-      ...(cpuset !== undefined && { cpuset }),
       ...(memoryNodes !== undefined && { memoryNodes }),
       ...(memoryReservation !== undefined && { memoryReservation: memoryReservation + QEMU_OVERHEAD }),
       ...(blockWeight !== undefined && { blockWeight }),
     });
+  }
+
+  /** QEMU with all its threads to these processors of the host. */
+  async #keepTo(group: string, cpuset: string): Promise<void> {
+    const joined = await limitCgroup(group, { cpuShares: 0, cpuset, resources: undefined, overhead: 0 });
+    const qemu = await this.#machine.shim.sandboxPid();
+    for (const directory of joined) await writeFile(join(directory, 'cgroup.procs'), String(qemu));
   }
 
   async release(options: ReleaseOptions): Promise<void> {
@@ -205,22 +221,26 @@ export class VmSandbox implements Sandbox {
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
-  async #startInit(prepared: boolean, rehearsed: boolean): Promise<number> {
+  async #startInit(prepared: boolean, rehearsed: boolean, hostFiles?: VmFiles): Promise<number> {
     const { init } = this.#spec;
     const files = await Promise.all(
       this.#spec.files.map(async ({ source, destination }): Promise<GuestFile> => ({ destination, content: await readFile(source) })),
     );
+    const fields = initFields(processFields(this.#spec, init, GUEST_ROOT), this.#spec, files);
     const steps = [
       this.#machine.guest(START_MS),
       ...(prepared && rehearsed ? [rehearse(this.#machine, this.#spec)] : []),
       this.#machine.identify(undefined, machineId(this.#spec.id)),
       ...this.#configureNetwork(),
       ...(prepared ? [] : [...mountData(this.#machine), ...mountRoot(this.#machine)]),
-      this.#start(init, initFields(processFields(this.#spec, init, GUEST_ROOT), this.#spec, files), 'create'),
     ];
-    const results = await Promise.allSettled(steps);
-    // The first that failed is the cause of those after it.
-    for (const result of results) if (result.status === 'rejected') throw result.reason;
+    if (this.#spec.mounts.length === 0 || hostFiles === undefined) {
+      await settleAll([...steps, this.#start(init, fields, 'create')]);
+    } else {
+      const shared = hostFiles.add(FILES_NAME, this.#spec.mounts);
+      await settleAll([...steps, shared]);
+      await this.#start(init, await bindMounts(this.#machine, fields, this.#spec, await shared), 'create');
+    }
     return this.#machine.shim.sandboxPid();
   }
 
@@ -246,6 +266,12 @@ export class VmSandbox implements Sandbox {
   }
 }
 
+/** The first that failed is the cause of those after it. */
+async function settleAll(steps: ReadonlyArray<Promise<unknown>>): Promise<void> {
+  const results = await Promise.allSettled(steps);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}
+
 async function machineRequest(boot: 'template' | 'cold', spec: ContainerSpec): Promise<MachineRequest> {
   const { id, rootDir, runDir, limits, network } = spec;
   if (spec.cgroupParent !== undefined) await recordCgroup(spec);
@@ -265,6 +291,7 @@ async function machineRequest(boot: 'template' | 'cold', spec: ContainerSpec): P
     ...(hasHostLimits(held) ? { hostLimits: held } : {}),
     paused: false,
     prepared: await padImageDisk(image.path),
+    files: spec.mounts.length > 0,
   };
 }
 
@@ -273,6 +300,8 @@ async function takeFromPool(host: VmHost, spec: ContainerSpec): Promise<PooledMa
   const dataDisk = join(spec.rootDir, 'data.img');
   // One that waits is in a cgroup already, which has none of these.
   if (spec.cgroupParent !== undefined || hasHostLimits(hostLimits(spec))) return undefined;
+  // Its port for files leads nowhere.
+  if (spec.mounts.length > 0) return undefined;
   if (host.pool.size === 0 || (await exists(dataDisk)) || !(await padImageDisk((await spec.disk()).path))) return undefined;
   await mkdir(spec.rootDir, { recursive: true });
   return host.pool.take(

@@ -105,6 +105,7 @@ function startFields(exitPath: string): FieldsBuilder {
     },
     sysctls: {},
     tmpfs: {},
+    mounts: [],
     shmSize: SHM_BYTES,
     runInit: false,
     oomScoreAdj: 0,
