@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { hostname } from 'node:os';
 import { test } from 'node:test';
 import type { ImageConfig, ImageRecord } from '../images/api.ts';
 import type { CreateRequest } from './api.ts';
@@ -126,4 +127,20 @@ test('a new record has not run', () => {
     [record.id, record.name, record.imageId, record.imageReference, record.isolation, record.state, record.restartCount, record.removing],
     [ID, 'name', 'sha256:1', 'base', { kind: 'vm', boot: 'template' }, { status: 'created' }, 0, false],
   );
+});
+
+test("the image's health check, stop timeout and shell are taken where the request has none", () => {
+  const from: ImageConfig = { Cmd: ['x'], Healthcheck: { Test: ['CMD', 'ok'], Retries: 7 }, StopTimeout: 3, Shell: ['/bin/ash', '-c'] };
+  const { config } = compose({}, from);
+  assert.deepEqual([config.Healthcheck, config.StopTimeout, config.Shell], [from.Healthcheck, 3, from.Shell]);
+  const own = compose({ Healthcheck: { Test: ['NONE'] }, StopTimeout: 0, Shell: ['sh'] }, from).config;
+  assert.deepEqual([own.Healthcheck, own.StopTimeout, own.Shell], [{ Test: ['NONE'], Retries: 7 }, 0, ['sh']]);
+});
+
+test("on the host's network or with its UTS namespace a container has the host's name; in another's network that one's", () => {
+  const nameIn = (host: HostConfig): string | undefined => compose({ Cmd: ['x'] }, {}, host).config.Hostname;
+  assert.equal(nameIn({}), ID.slice(0, 12));
+  assert.equal(nameIn({ NetworkMode: 'host' }), hostname());
+  assert.equal(nameIn({ UTSMode: 'host' }), hostname());
+  assert.equal(nameIn({ NetworkMode: 'container:a' }), '');
 });

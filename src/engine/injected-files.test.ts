@@ -36,6 +36,24 @@ test('hosts that were asked for are there; host-gateway is the bridge, an IPv6 a
   ]);
 });
 
+test('without a network of its own host-gateway is the bridge still', () => {
+  const host: HostConfig = { NetworkMode: 'none', ExtraHosts: ['outside:host-gateway'] };
+  assert.deepEqual(own(hosts(containerRecord({ host }), [], '172.19.0.1')), ['172.19.0.1\toutside']);
+});
+
+test("on the host's network the host's own files are there, with what was added", async () => {
+  const root = await mkdtemp(join(tmpdir(), 'abode-files-'));
+  try {
+    const host: HostConfig = { NetworkMode: 'host', ExtraHosts: ['db:10.0.0.5', 'outside:host-gateway'] };
+    await writeInjectedFiles(containerRecord({ host }), root, [], '172.19.0.1');
+    const [hostsFile, resolver] = await Promise.all([readFile('/etc/hosts', 'utf8'), readFile('/etc/resolv.conf', 'utf8')]);
+    assert.equal(await readFile(join(root, 'hosts'), 'utf8'), `${hostsFile.trimEnd()}\n10.0.0.5\tdb\n172.19.0.1\toutside\n`);
+    assert.equal((await readFile(join(root, 'resolv.conf'), 'utf8')).trimEnd(), resolver.trimEnd());
+  } finally {
+    await rm(root, { recursive: true });
+  }
+});
+
 const HOST = 'nameserver 1.1.1.1\nnameserver 8.8.8.8\nsearch host.example\noptions ndots:2\n';
 const resolve = (host: HostConfig, from = HOST): string[] => resolvConf(containerRecord({ host }), from).trimEnd().split('\n').toSorted();
 

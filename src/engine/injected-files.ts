@@ -15,12 +15,21 @@ ff02::1\tip6-allnodes
 ff02::2\tip6-allrouters
 `;
 
-export async function writeInjectedFiles(record: ContainerRecord, rootDir: string, links: readonly LinkedContainer[] = []): Promise<void> {
+/** `gateway` is the bridge's address, which is the host's, whatever network the container has. */
+export async function writeInjectedFiles(
+  record: ContainerRecord,
+  rootDir: string,
+  links: readonly LinkedContainer[] = [],
+  gateway?: string,
+): Promise<void> {
   await mkdir(rootDir, { recursive: true, mode: 0o710 });
   const onHost = parseNetworkMode(record.host.NetworkMode).kind === 'host';
   // Not synced: they are made anew before each start.
   await Promise.all([
-    writeFile(join(rootDir, 'hosts'), onHost ? `${await ownFile('/etc/hosts')}${extraHosts(record).join('')}` : hosts(record, links)),
+    writeFile(
+      join(rootDir, 'hosts'),
+      onHost ? `${await ownFile('/etc/hosts')}${extraHosts(record, gateway).join('')}` : hosts(record, links, gateway),
+    ),
     writeFile(join(rootDir, 'hostname'), `${record.config.Hostname ?? ''}\n`),
     writeFile(join(rootDir, 'resolv.conf'), resolvConf(record, await (onHost ? ownFile('/etc/resolv.conf') : containerResolvConf()))),
   ]);
@@ -32,18 +41,18 @@ async function ownFile(path: string): Promise<string> {
   return text === '' || text.endsWith('\n') ? text : `${text}\n`;
 }
 
-export function hosts(record: ContainerRecord, links: readonly LinkedContainer[] = []): string {
+export function hosts(record: ContainerRecord, links: readonly LinkedContainer[] = [], gateway?: string): string {
   const { Hostname: hostname = '', Domainname: domain = '' } = record.config;
   const names = domain === '' ? hostname : `${hostname}.${domain} ${hostname}`;
   const own = record.network === undefined ? '' : `${record.network.address}\t${names}\n`;
-  return `${LOCAL_HOSTS}${extraHosts(record).join('')}${linkHosts(links)}${own}`;
+  return `${LOCAL_HOSTS}${extraHosts(record, gateway).join('')}${linkHosts(links)}${own}`;
 }
 
-function extraHosts(record: ContainerRecord): string[] {
+function extraHosts(record: ContainerRecord, gateway: string | undefined): string[] {
   return (record.host.ExtraHosts ?? []).map((entry) => {
     const at = entry.indexOf(':');
     const address = entry.slice(at + 1);
-    return `${address === 'host-gateway' ? (record.network?.gateway ?? '127.0.0.1') : address}\t${entry.slice(0, at)}\n`;
+    return `${address === 'host-gateway' ? (record.network?.gateway ?? gateway ?? '127.0.0.1') : address}\t${entry.slice(0, at)}\n`;
   });
 }
 

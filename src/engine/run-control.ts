@@ -290,7 +290,7 @@ export class RunControl {
   }
 
   async #startNow(id: string, before: ContainerRecord, counted: boolean): Promise<void> {
-    const { containers, mounts, numbers, paths, sandboxes } = this.#parts;
+    const { containers, mounts, network, numbers, paths, sandboxes } = this.#parts;
     const lease = await this.#lease(before);
     const { network: _former, ...rest } = before;
     const record: ContainerRecord = {
@@ -315,7 +315,10 @@ export class RunControl {
         );
       await mounts.mounted(before);
       const published = lease === undefined ? undefined : await this.#publish(record, lease.address);
-      const [, prepared] = await Promise.all([writeInjectedFiles(record, rootDir, links), sandboxes.prepare(record.isolation, spec)]);
+      const [, prepared] = await Promise.all([
+        writeInjectedFiles(record, rootDir, links, network.gateway),
+        sandboxes.prepare(record.isolation, spec),
+      ]);
       sandbox = prepared;
       await this.#connectWaiting(id, sandbox, record);
       const pid = await sandbox.start();

@@ -132,6 +132,37 @@ behaviour("the shell of the image runs the check's line; NONE checks nothing", a
   assert.equal(await subject.inspect('{{json .State.Health}}'), 'null');
 });
 
+behaviour("an image's own health check is made, and its parts are overridden one by one", async (subject) => {
+  const image = `abode-checked:${subject.name}`;
+  const archive = `${subject.daemon.directory}/${subject.name}.tar`;
+  await subject.background([], 'sleep', '1000');
+  await subject.daemon.docker('export', '-o', archive, subject.name);
+  await subject.docker('rm', '-f', subject.name);
+  await subject.daemon.docker('import', '-c', 'HEALTHCHECK --interval=1h --retries=1 CMD test -e /ok', archive, image);
+  const id = await subject.daemon.docker(
+    'run',
+    '-d',
+    '--name',
+    subject.name,
+    ...subject.isolation.options,
+    '--health-interval',
+    '200ms',
+    image,
+    'sleep',
+    '1000',
+  );
+  assert.match(id, /^[0-9a-f]{64}$/);
+  await becomes(subject, 'unhealthy');
+  await subject.exec([], 'touch', '/ok');
+  await becomes(subject, 'healthy');
+  assert.equal(
+    await subject.inspect('{{json .Config.Healthcheck}}'),
+    '{"Test":["CMD-SHELL","test -e /ok"],"Interval":200000000,"Retries":1}',
+  );
+  await subject.docker('rm', '-f', subject.name);
+  await subject.daemon.docker('rmi', image);
+});
+
 once('times below a millisecond and negative numbers are refused', async (daemon) => {
   const { code, stderr } = await daemon.run(['create', '--health-cmd', 'true', '--health-interval', '1us', 'abode/base']);
   assert.notEqual(code, 0);

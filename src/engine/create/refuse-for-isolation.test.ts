@@ -19,6 +19,7 @@ const CASES: ReadonlyArray<readonly [HostConfig, inVm: boolean, inShared: boolea
   [{ NetworkMode: 'container:a' }, true, false],
   [{ IpcMode: 'none' }, true, false],
   [{ CgroupnsMode: 'host' }, true, false],
+  [{ DeviceCgroupRules: ['c 1:1 r'] }, true, false],
   [{ CgroupParent: '/a' }, false, true],
   [{ IpcMode: 'shareable', UsernsMode: 'host', CgroupnsMode: 'private' }, false, false],
 ];

@@ -27,6 +27,13 @@ const IN_ANY_VM: ReadonlyArray<readonly [option: string, reason: Reason]> = [
 const ALONE = 'it is alone in its VM: run both containers in one (--runtime vm:NAME)';
 
 const IN_ITS_OWN_VM: ReadonlyArray<readonly [option: string, reason: Reason]> = [
+  [
+    '--device-cgroup-rule (HostConfig.DeviceCgroupRules)',
+    ({ DeviceCgroupRules }) =>
+      (DeviceCgroupRules ?? []).length > 0
+        ? "its processes may use Docker's usual devices: give it all of its VM's with --privileged"
+        : undefined,
+  ],
   ['--pid container:NAME (HostConfig.PidMode)', ({ PidMode }) => (parseMode(PidMode).kind === 'container' ? ALONE : undefined)],
   ['--ipc container:NAME (HostConfig.IpcMode)', ({ IpcMode }) => (parseMode(IpcMode).kind === 'container' ? ALONE : undefined)],
   [
