@@ -372,6 +372,8 @@ export class Engine implements ContainerEngine {
     if (sandbox === undefined) throw conflict(`Container ${record.id} is not running`);
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
+    const cold = record.isolation.kind === 'vm' && record.isolation.boot === 'cold';
+    if (cold) return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
   }
 
