@@ -1,7 +1,7 @@
 /** The engine: what its parts do, put together as those above see it. */
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { release as kernelRelease } from 'node:os';
+import { availableParallelism, release as kernelRelease, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AbodeError, conflict, invalid, messageOf, notFound } from '../base/errors.ts';
@@ -58,7 +58,7 @@ import { EventBus } from './event-bus.ts';
 import { EventHistory } from './event-history.ts';
 import { Execs } from './execs.ts';
 import { HealthMonitors } from './health/monitors.ts';
-import { checkVmName, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
+import { checkVmName, checkVmSize, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
 import { ContainerMounts } from './mounts/container-mounts.ts';
 import { checkForVm } from './mounts/check-for-vm.ts';
 import { planMounts } from './mounts/plan-mounts.ts';
@@ -451,6 +451,7 @@ export class Engine implements ContainerEngine {
   }
 
   async createVm(request: { name: string; cpus?: number; memory?: number }): Promise<VmRecord> {
+    checkVmSize(request, { cpus: availableParallelism(), memory: totalmem() });
     await this.#shared.create(checkVmName(request.name), request);
     return this.getVm(request.name);
   }
