@@ -50,7 +50,7 @@ test('a helper has streams and an end like a process, and is forgotten then', op
   await writeFile(`${guest.root}/file`, Buffer.alloc(1234));
   const start = (proc: number, words: readonly string[], stdio = 0): Promise<unknown> =>
     guest.link.request(FrameType.START_HELPER, new FieldsBuilder().addAll(Tag.ARG, words).add(Tag.STDIO, stdio), proc);
-  await start(900, ['files', `${guest.root}`, 'stat', '/file']);
+  await start(900, ['files', guest.root, 'stat', '/file']);
   const stated = await guest.finish(900);
   assert.equal(stated.exitCode, 0, stated.stderr);
   assert.match(stated.stdout, /^\d+ 1234 /);
