@@ -185,7 +185,11 @@ export class Engine implements ContainerEngine {
       imageSize: (record) => options.images.get(record.imageId).size,
       log,
     });
-    this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
+    this.#files = new ContainerFiles({
+      open: (id) => this.#runs.files(id),
+      openMounts: (id) => this.#sandboxes.openMounts(this.#spec(this.#containers.byId(id), undefined, { rows: 0, columns: 0 })),
+      record: (id) => this.#containers.byId(id),
+    });
   }
 
   /** Brings up the network, then takes over what a former daemon left running. */
