@@ -217,11 +217,11 @@ export class Engine implements ContainerEngine {
     await this.#vmHost.sweep().catch((error: unknown) => {
       log.warn({ error: messageOf(error) }, 'removing what VMs of an earlier daemon left');
     });
+    await this.#volumes.finishRemovals();
     this.#guestKernel = await readGuestFiles(this.#options.guestDirectory).then(
       ({ kernelVersion }) => kernelVersion,
       () => undefined,
     );
-    await this.#volumes.finishRemovals();
     await this.#shared.adoptAll();
     await reconcile({
       containers: this.#containers,

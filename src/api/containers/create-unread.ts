@@ -6,20 +6,12 @@ import type { AbodeError } from '../../base/errors.ts';
 import { notAvailable } from '../unsupported.ts';
 import type { CreateBody, UnreadFields } from './create-schema.ts';
 
-const REFUSED_HOST: Readonly<Record<string, string>> = {};
-const REFUSED_CONFIG: Readonly<Record<string, string>> = {};
 const REFUSED_ENDPOINT: Readonly<Record<string, string>> = {
   IPAMConfig: 'choosing an address (EndpointsConfig.IPAMConfig)',
   Links: 'linking containers (EndpointsConfig.Links)',
 };
 
-export const UNREAD_HOST: readonly string[] = Object.keys(REFUSED_HOST);
-export const UNREAD_CONFIG: readonly string[] = Object.keys(REFUSED_CONFIG);
-
 export function refuseUnread(body: CreateBody): void {
-  refuse(body, REFUSED_CONFIG);
-  const host: UnreadFields = body.HostConfig ?? {};
-  refuse(host, REFUSED_HOST);
   for (const endpoint of Object.values(body.NetworkingConfig?.EndpointsConfig ?? {})) refuse(endpoint ?? {}, REFUSED_ENDPOINT);
 }
 
