@@ -3,9 +3,11 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -53,6 +55,7 @@ static int copy(int from, int to, struct error *err)
 	if (pid < 0)
 		return fail(err, "populate", errno, "fork");
 	if (pid == 0) {
+		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 		char *arguments[] = {"cp", "-a", "--", source, target, NULL};
 		if (fcntl(from, F_SETFD, 0) == 0 && fcntl(to, F_SETFD, 0) == 0)
 			(void)execvp("cp", arguments);
@@ -134,6 +137,8 @@ static int populate(const char *directory, const char *destination, int in_use, 
 int populate_main(const char *use, const char *directory, const char *destination, char *image)
 {
 	struct error err;
+	/* A daemon that comes after the one that asked knows nothing of this copy. */
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (populate(directory, destination, strcmp(use, "in-use") == 0, image, &err) == 0)
 		return 0;
 	(void)fprintf(stderr, "abode-agent: populate: %s\n", err.message);

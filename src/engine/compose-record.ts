@@ -43,7 +43,7 @@ function mergeConfig({ config, host }: CreateRequest, image: ImageConfig, hostna
   const hasCommand = (config.Cmd ?? []).length > 0;
   const command = hasCommand ? (config.Cmd ?? []) : hasEntrypoint ? [] : (image.Cmd ?? []);
   const labels = { ...image.Labels, ...config.Labels };
-  const { StopSignal: _given, Healthcheck: _check, ...rest } = config;
+  const { StopSignal: _given, Healthcheck: _check, Volumes: _volumes, ...rest } = config;
   const stopSignal = config.StopSignal || image.StopSignal || undefined;
   const health = mergeHealth(config.Healthcheck, image.Healthcheck);
   const stopTimeout = config.StopTimeout ?? image.StopTimeout;

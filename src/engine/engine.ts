@@ -221,7 +221,7 @@ export class Engine implements ContainerEngine {
     await this.#vmHost.sweep().catch((error: unknown) => {
       log.warn({ error: messageOf(error) }, 'removing what VMs of an earlier daemon left');
     });
-    await this.#volumes.finishRemovals();
+    await this.#volumes.recover();
     this.#guestKernel = await readGuestFiles(this.#options.guestDirectory).then(
       ({ kernelVersion }) => kernelVersion,
       () => undefined,

@@ -4,11 +4,11 @@
  *   insert            the row, in the caller's transaction, with the container that needs it; `makeDirectory` then, and at every start
  *   markRemoving      the row's mark, in the caller's transaction, with the container that goes; `finishRemoval` takes the directory, then
  *                     the row
- *   finishRemovals    at start-up: what was marked
+ *   recover           at start-up: directories that are missing, removals that were marked
  *
  * A directory without a row was never made here, and is left alone: it may be somebody's data.
  */
-import { chmod, mkdir, readdir } from 'node:fs/promises';
+import { chmod, mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { conflict, messageOf, notFound } from '../base/errors.ts';
 import { exists } from '../base/files.ts';
@@ -123,14 +123,19 @@ export class VolumeStore {
     return removal;
   }
 
-  /** Start-up: what a former daemon began. */
-  async finishRemovals(): Promise<void> {
+  /** Start-up: what a former daemon began to remove goes, what it began to make is made. */
+  async recover(): Promise<void> {
     for (const { name, removing } of this.#table.all()) {
-      if (!removing) continue;
-      await this.finishRemoval(name).catch((error: unknown) => {
-        this.#options.log.error({ volume: name, error: messageOf(error) }, 'removing a volume that a former daemon began to remove');
+      const step = removing ? this.finishRemoval(name) : this.#completeDirectory(name);
+      await step.catch((error: unknown) => {
+        this.#options.log.error({ volume: name, error: messageOf(error) }, 'taking a volume over from a former daemon');
       });
     }
+  }
+
+  async #completeDirectory(name: string): Promise<void> {
+    await this.makeDirectory(name);
+    await rm(join(this.#directory(name), 'fill'), { recursive: true, force: true });
   }
 
   async #removeDirectory(name: string): Promise<void> {

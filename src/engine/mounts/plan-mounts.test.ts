@@ -185,6 +185,6 @@ test('volumes come from another container, as it has them or less', () => {
     );
   assert.equal(
     refusal(() => plan({ VolumesFrom: ['nosuch'] })),
-    'not-found No such container: nosuch',
+    'invalid No such container: nosuch',
   );
 });

@@ -1,5 +1,5 @@
 /** Which mounts a container gets, from whatever asks for them: a pure function. */
-import { invalid } from '../../base/errors.ts';
+import { AbodeError, invalid } from '../../base/errors.ts';
 import { ANONYMOUS_LABEL, type NewVolume } from '../../volumes/volume-record.ts';
 import type { ContainerConfig, ContainerRecord, HostConfig } from '../record.ts';
 import { isCopied, isValidMode, isWritable, propagationOf } from './mount-mode.ts';
@@ -66,12 +66,22 @@ function inherit(text: string, find: (reference: string) => ContainerRecord): Mo
   const [, reference = '', mode = 'rw'] = /^([^:]*)(?::([^]*))?$/.exec(text) ?? [];
   if (text === '') throw invalid('volumes-from specification cannot be an empty string');
   if (!isValidMode(mode) || propagationOf(mode) !== undefined || !isCopied(mode)) throw invalid(`invalid mode: ${mode}`);
-  return (find(reference).mounts ?? []).map((point) => ({
+  return (findSource(reference, find).mounts ?? []).map((point) => ({
     ...point,
     mode: '',
     writable: point.writable && isWritable(mode),
     ...(point.type === 'volume' ? { copyUp: false } : {}),
   }));
+}
+
+/** Docker has it as a mistake in the request: a client takes "not found" for the image. */
+function findSource(reference: string, find: (reference: string) => ContainerRecord): ContainerRecord {
+  try {
+    return find(reference);
+  } catch (error) {
+    if (error instanceof AbodeError && error.code === 'not-found') throw invalid(error.message);
+    throw error;
+  }
 }
 
 function anonymousVolume(text: string, driver: string): Extract<ParsedMount, { volume: NewVolume }> {
