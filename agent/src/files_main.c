@@ -58,14 +58,14 @@ static bool read_view(struct words *words, struct view *view)
 		if (takes(words, "--overlay")) {
 			view->overlay_at = take(words);
 			view->overlay = take(words);
-		} else if (takes(words, "--bind") && words->left >= 2) {
+		} else if (takes(words, "--bind") && words->left >= BIND_WORDS) {
 			if (view->bind_count == 0)
 				view->binds = words->at;
 			else
-				memmove(view->binds + 2 * view->bind_count, words->at, 2 * sizeof *words->at);
+				memmove(view->binds + BIND_WORDS * view->bind_count, words->at, BIND_WORDS * sizeof *words->at);
 			view->bind_count++;
-			words->at += 2;
-			words->left -= 2;
+			words->at += BIND_WORDS;
+			words->left -= BIND_WORDS;
 		} else {
 			break;
 		}

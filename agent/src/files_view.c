@@ -12,27 +12,47 @@
 
 enum { HARMLESS = MS_NODEV | MS_NOSUID | MS_NOEXEC };
 
-static int mount_at(int fd, const char *source, struct error *err)
+/* By descriptors: a place in the container is one that it may change meanwhile. */
+static int mount_at(int at, int source, const char *mode, struct error *err)
 {
+	char from[40], target[40];
+	(void)snprintf(from, sizeof from, "/proc/self/fd/%d", source);
+	(void)snprintf(target, sizeof target, "/proc/self/fd/%d", at);
+	if (mount(from, target, NULL, MS_BIND | MS_REC, NULL) < 0)
+		return fail(err, "system", errno, "a bind");
+	return strcmp(mode, "ro") == 0 ? 1 : 0;
+}
+
+static int bind_one(int root, char **words, struct error *err)
+{
+	const char *source_path = words[0], *beneath = words[1], *place = words[2], *mode = words[3];
+	struct stat info;
 	char target[40];
-	(void)snprintf(target, sizeof target, "/proc/self/fd/%d", fd);
-	return mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0 ? fail(err, "system", errno, "bind of %s", source) : 0;
+	cleanup_close int whole = open(source_path, O_PATH | O_CLOEXEC);
+	cleanup_close int source = whole < 0 ? -1 : path_open_in(whole, *beneath ? beneath : ".", O_PATH);
+	/* A file has nothing beneath it. */
+	int chosen = source < 0 && whole >= 0 && !*beneath ? whole : source;
+	if (chosen < 0 || fstat(chosen, &info) < 0)
+		return fail(err, "system", errno, "%s", source_path);
+	cleanup_close int at = path_mount_point(root, place, S_ISDIR(info.st_mode));
+	if (at < 0)
+		return fail(err, "system", errno, "%s in the container", place);
+	int readonly = mount_at(at, chosen, mode, err);
+	if (readonly <= 0)
+		return readonly;
+	cleanup_close int bound = path_open_in(root, place, O_PATH);
+	(void)snprintf(target, sizeof target, "/proc/self/fd/%d", bound);
+	if (bound < 0 || mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY | HARMLESS, NULL) < 0)
+		return fail(err, "system", errno, "read-only %s", place);
+	return 0;
 }
 
 /* What the container has mounted of the host's. A place that is not there yet is made, as the container's start does. */
 static int bind_all(const struct view *view, int root, struct error *err)
 {
-	for (int i = 0; i < view->bind_count; i++) {
-		const char *source = view->binds[2 * i], *place = view->binds[2 * i + 1];
-		struct stat info;
-		if (stat(source, &info) < 0)
-			return fail(err, "system", errno, "%s", source);
-		cleanup_close int at = path_mount_point(root, place, S_ISDIR(info.st_mode));
-		if (at < 0)
-			return fail(err, "system", errno, "%s in the container", place);
-		if (mount_at(at, source, err) < 0)
+	for (int i = 0; i < view->bind_count; i++)
+		if (bind_one(root, view->binds + BIND_WORDS * i, err) < 0)
 			return -1;
-	}
 	return 0;
 }
 

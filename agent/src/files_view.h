@@ -2,9 +2,11 @@
 #pragma once
 #include "error.h"
 
+enum { BIND_WORDS = 4 };
+
 struct view {
 	const char *overlay_at, *overlay;   /* an overlay to mount first, and its options; NULL: none */
-	char **binds;                       /* bind_count pairs: source, place below the root */
+	char **binds;                       /* bind_count times: source, what of it ("": all), place below the root, rw or ro */
 	int bind_count;
 	const char *root;
 };

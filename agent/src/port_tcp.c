@@ -6,7 +6,8 @@
 #include <unistd.h>
 #include "port.h"
 
-enum { CHUNK = 65536, ROUNDS = 16, PAUSE_MS = 100 };
+/* Much at a time: each turn of the loop wakes sender and receiver. */
+enum { CHUNK = 1 << 20, SMALL = 1 << 16, ROUNDS = 4, PAUSE_MS = 100 };
 
 struct side {
 	struct watch watch;
@@ -60,18 +61,19 @@ static void reset(struct tcp_relay *relay)
 static int pump(struct side *from, struct side *to)
 {
 	for (int round = 0; round < ROUNDS; round++) {
+		ssize_t count = 0;
 		if (from->held == 0 && !from->read_ended) {
-			ssize_t count = splice(from->watch.fd, NULL, from->pipe[1], NULL, CHUNK, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+			count = splice(from->watch.fd, NULL, from->pipe[1], NULL, CHUNK, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 			if (count < 0)
 				return errno == EAGAIN || errno == EINTR ? 0 : -1;
 			from->read_ended = count == 0;
 			from->held = (size_t)count;
 		}
 		while (from->held > 0) {
-			ssize_t count = splice(from->pipe[0], NULL, to->watch.fd, NULL, from->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-			if (count <= 0)
-				return count < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
-			from->held -= (size_t)count;
+			ssize_t moved = splice(from->pipe[0], NULL, to->watch.fd, NULL, from->held, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+			if (moved <= 0)
+				return moved < 0 && (errno == EAGAIN || errno == EINTR) ? 0 : -1;
+			from->held -= (size_t)moved;
 		}
 		if (from->read_ended) {
 			if (!to->write_ended)
@@ -79,6 +81,9 @@ static int pump(struct side *from, struct side *to)
 			to->write_ended = true;
 			return 0;
 		}
+		/* What was less than there is room for was all: the loop tells when there is more. */
+		if (count < SMALL)
+			return 0;
 	}
 	return 0;
 }
@@ -105,16 +110,20 @@ static bool establish(struct tcp_relay *relay)
 
 static void ready(struct watch *watch, uint32_t events)
 {
-	(void)events;
 	struct tcp_relay *relay = watch->owner;
 	if (relay->ended)
 		return;
-	struct side *sides = relay->sides;
-	if ((!relay->connected && !establish(relay)) || pump(&sides[0], &sides[1]) < 0 || pump(&sides[1], &sides[0]) < 0) {
+	struct side *sides = relay->sides, *side = watch == &sides[0].watch ? &sides[0] : &sides[1];
+	struct side *other = side == &sides[0] ? &sides[1] : &sides[0];
+	bool broken = !relay->connected && !establish(relay);
+	/* A hang-up or an error is found by reading, or by writing what is held. */
+	if (!broken && (side->held > 0 || events & ~(uint32_t)EPOLLOUT))
+		broken = pump(side, other) < 0;
+	if (!broken && (other->held > 0 || events & (EPOLLOUT | EPOLLERR)))
+		broken = pump(other, side) < 0;
+	if (broken)
 		reset(relay);
-		return;
-	}
-	if (sides[0].write_ended && sides[1].write_ended)
+	else if (sides[0].write_ended && sides[1].write_ended)
 		end(relay);
 	else
 		update(relay);
@@ -144,6 +153,7 @@ static void begin(struct port *port, int client)
 		side->watch = (struct watch){.fd = i == 0 ? client : target, .ready = ready, .owner = relay};
 		side->pipe[0] = side->pipe[1] = -1;
 		piped = pipe2(side->pipe, O_CLOEXEC | O_NONBLOCK) == 0 && piped;
+		(void)fcntl(side->pipe[1], F_SETPIPE_SZ, CHUNK); /* less where the user's pipes hold too much already */
 	}
 	if (!piped || target < 0 || (connect(target, &port->target.any, address_size(&port->target)) < 0 && errno != EINPROGRESS)) {
 		reset(relay);

@@ -6,11 +6,14 @@ import { type Helper, HelperError } from '../sandbox/helper.ts';
 import type { FileChange, PathStat, PutOptions } from './api.ts';
 import { visibleChanges } from './file-changes.ts';
 import { parsePathStat } from './path-stat.ts';
+import type { MountPoint } from './mounts/mount-point.ts';
 import type { ContainerRecord } from './record.ts';
 
 export interface ContainerFilesParts {
   /** Opens them; of a container that does not run, it cannot be started until they are given back. */
   readonly open: (id: string) => Promise<FileAccess>;
+  /** Only what it has mounted of the host: for that nothing of a VM is needed. */
+  readonly openMounts: (id: string) => Promise<FileAccess>;
   readonly record: (id: string) => ContainerRecord;
 }
 
@@ -29,7 +32,7 @@ export class ContainerFiles {
 
   async stat(id: string, reference: string, path: string): Promise<PathStat> {
     const absolute = absolutePath(path);
-    await using files = await this.#open(id);
+    await using files = await this.#openAt(id, absolute);
     const output = await told(reference, path, async () => runToEnd(files, [...(await files.root(true)), 'stat', absolute]));
     return parsePathStat(output, baseName(absolute)).stat;
   }
@@ -37,7 +40,7 @@ export class ContainerFiles {
   async get(id: string, reference: string, path: string): Promise<Archive> {
     const absolute = absolutePath(path);
     const name = baseName(absolute);
-    const files = await this.#open(id);
+    const files = await this.#openAt(id, absolute);
     try {
       const helper = await files.start([...(await files.root(true)), 'get', absolute, name]);
       const output = helper.output();
@@ -51,11 +54,14 @@ export class ContainerFiles {
 
   async put(id: string, reference: string, path: string, archive: AsyncIterable<Uint8Array>, options: PutOptions): Promise<void> {
     const record = this.#parts.record(id);
-    if (record.host.ReadonlyRootfs === true) throw invalid('container rootfs is marked read-only');
+    const absolute = absolutePath(path);
+    const mount = mountOf(record, absolute);
+    if (mount?.writable === false) throw invalid('mounted volume is marked read-only');
+    if (mount === undefined && record.host.ReadonlyRootfs === true) throw invalid('container rootfs is marked read-only');
     const user = options.copyUidGid ? (record.config.User ?? '') : '';
-    await using files = await this.#open(id);
+    await using files = await this.#openAt(id, absolute);
     const words = [
-      ...[...(await files.root(true)), 'put', absolutePath(path)],
+      ...[...(await files.root(true)), 'put', absolute],
       ...(options.noOverwriteDirNonDir ? ['--keep-kinds'] : []),
       ...(user === '' ? [] : ['--user', user]),
     ];
@@ -99,6 +105,13 @@ export class ContainerFiles {
     return Number(await runToEnd(files, [...files.layer().root, 'usage']).then(String));
   }
 
+  /** Of a container in a VM what it has of the host is looked up on the host. */
+  async #openAt(id: string, path: string): Promise<FileAccess> {
+    const record = this.#parts.record(id);
+    if (record.isolation.kind === 'container' || mountOf(record, path) === undefined) return this.#open(id);
+    return this.#parts.openMounts(id);
+  }
+
   async #open(id: string): Promise<FileAccess> {
     const { isolation, state } = this.#parts.record(id);
     // A VM that stands still answers nobody.
@@ -120,6 +133,13 @@ function absolutePath(path: string): string {
   const clean = `/${parts.join('/')}`;
   if (/(^|\/)\.$/.test(path)) return clean === '/' ? '/.' : `${clean}/.`;
   return path.endsWith('/') && clean !== '/' ? `${clean}/` : clean;
+}
+
+/** What of the host the path is in: the innermost. */
+function mountOf({ mounts = [] }: ContainerRecord, path: string): MountPoint | undefined {
+  return mounts
+    .filter(({ type, destination }) => type !== 'tmpfs' && (path === destination || path.startsWith(`${destination}/`)))
+    .toSorted((one, other) => other.destination.length - one.destination.length)[0];
 }
 
 function baseName(absolute: string): string {

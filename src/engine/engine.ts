@@ -1,7 +1,7 @@
 /** The engine: what its parts do, put together as those above see it. */
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { release as kernelRelease } from 'node:os';
+import { availableParallelism, release as kernelRelease, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { AbodeError, conflict, invalid, messageOf, notFound } from '../base/errors.ts';
@@ -58,7 +58,7 @@ import { EventBus } from './event-bus.ts';
 import { EventHistory } from './event-history.ts';
 import { Execs } from './execs.ts';
 import { HealthMonitors } from './health/monitors.ts';
-import { checkVmName, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
+import { checkVmName, checkVmSize, DEFAULT_RUNTIME, parseIsolation, RUNTIME_NAMES } from './isolation.ts';
 import { ContainerMounts } from './mounts/container-mounts.ts';
 import { checkForVm } from './mounts/check-for-vm.ts';
 import { planMounts } from './mounts/plan-mounts.ts';
@@ -185,7 +185,11 @@ export class Engine implements ContainerEngine {
       imageSize: (record) => options.images.get(record.imageId).size,
       log,
     });
-    this.#files = new ContainerFiles({ open: (id) => this.#runs.files(id), record: (id) => this.#containers.byId(id) });
+    this.#files = new ContainerFiles({
+      open: (id) => this.#runs.files(id),
+      openMounts: (id) => this.#sandboxes.openMounts(this.#spec(this.#containers.byId(id), undefined, { rows: 0, columns: 0 })),
+      record: (id) => this.#containers.byId(id),
+    });
   }
 
   /** Brings up the network, then takes over what a former daemon left running. */
@@ -372,6 +376,8 @@ export class Engine implements ContainerEngine {
     if (sandbox === undefined) throw conflict(`Container ${record.id} is not running`);
     const { own } = await sandbox.memory();
     if (record.isolation.kind === 'container') return { own, template: 0, pool: 0 };
+    const cold = record.isolation.kind === 'vm' && record.isolation.boot === 'cold';
+    if (cold) return { own, template: 0, pool: 0 };
     return { own, template: this.#vmHost.templateBytes, pool: await this.#vmHost.pool.memory() };
   }
 
@@ -449,6 +455,7 @@ export class Engine implements ContainerEngine {
   }
 
   async createVm(request: { name: string; cpus?: number; memory?: number }): Promise<VmRecord> {
+    checkVmSize(request, { cpus: availableParallelism(), memory: totalmem() });
     await this.#shared.create(checkVmName(request.name), request);
     return this.getVm(request.name);
   }

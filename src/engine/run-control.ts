@@ -74,6 +74,8 @@ export class RunControl {
   /** Attachments of VMs whose start is under way. */
   readonly #starting = new Map<string, DeferredAttachment[]>();
   readonly #sizes = new Map<string, TerminalSize>();
+  /** Stopped, by stop or restart: a kill is none, though it ends one too. */
+  readonly #stopping = new Set<string>();
   readonly #delays = new Map<string, { delayMs: number; timer?: NodeJS.Timeout }>();
   readonly waiters: Waiters = new Waiters();
   #closing = false;
@@ -494,7 +496,7 @@ export class RunControl {
     this.#runs.delete(id);
     this.#releaseAddresses(id);
     mounts.unmounted(record);
-    if (record.stopRequested) this.#emit(id, 'stop');
+    if (this.#stopping.delete(id)) this.#emit(id, 'stop');
     if (autoRemove) await this.#removeItself(id);
     else if (restart) this.#scheduleRestart(id, decision.delayMs);
     else this.#delays.delete(id);
@@ -545,6 +547,7 @@ export class RunControl {
     const { id } = record;
     const sandbox = this.sandbox(id);
     if (sandbox === undefined) return;
+    this.#stopping.add(id);
     this.#parts.containers.update(id, { stopRequested: true });
     if (record.state.status === 'running' && record.state.paused) await this.#setPaused(record, sandbox, false);
     const signal = signalNumber(options.signal ?? record.config.StopSignal ?? 'TERM');

@@ -2,7 +2,7 @@
 import { randomInt } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { createServer, type Socket } from 'node:net';
-import { AgentConnection } from '../agent-client/connection.ts';
+import { AgentConnection, AgentError } from '../agent-client/connection.ts';
 import { Fields, FieldsBuilder, Tag } from '../agent-client/fields.ts';
 import { type Frame, FrameType, MAX_DATA, STDERR, STDIN, STDOUT } from '../agent-client/frame.ts';
 import { AbodeError } from '../base/errors.ts';
@@ -76,7 +76,7 @@ export class Helper {
       if (peer !== undefined) helper.#direct = await Promise.race([peer, helper.#end.promise.then(() => peer).catch(() => undefined)]);
     } catch (error) {
       connection.close();
-      throw error;
+      throw explainUnknown(error);
     }
     return helper;
   }
@@ -188,6 +188,13 @@ export class Helper {
     this.#ended = true;
     this.#wake();
   }
+}
+
+/** An agent outlives the daemon that started it: it may be of an earlier version, with fewer requests. */
+export function explainUnknown(error: unknown): unknown {
+  if (!(error instanceof AgentError && error.agentCode === 'unsupported')) return error;
+  const message = 'it was started by an earlier version of Abode, whose agent cannot tell: stop it and start it again';
+  return new AbodeError('conflict', message, { cause: error });
 }
 
 /** A socket for one connection; it is gone when that has come, or is not waited for any more. */

@@ -1,6 +1,6 @@
 /** Where a container runs, by its isolation: the one place that knows all kinds of sandboxes. */
 import type { FileAccess } from './file-access.ts';
-import { restingFiles } from './host/host-file-access.ts';
+import { mountedFiles, restingFiles } from './host/host-file-access.ts';
 import { HostSandbox, type HostOptions } from './host/host-sandbox.ts';
 import { diskUsage, restingUsage, runningUsage, sharedUsage } from './layer-usage.ts';
 import type { ContainerSpec, Sandbox } from './sandbox.ts';
@@ -59,6 +59,11 @@ export class Sandboxes {
       case 'hybrid':
         return HybridSandbox.openFiles(this.#shared, kind.vm, spec);
     }
+  }
+
+  /** Only what the container has mounted of the host. */
+  openMounts(spec: ContainerSpec): Promise<FileAccess> {
+    return mountedFiles(this.#host.agentPath, spec);
   }
 
   /** Bytes in the writable layer of a container; undefined where nobody can tell now. `running` is its sandbox, where it answers. */

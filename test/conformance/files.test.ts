@@ -186,3 +186,32 @@ behaviour('a paused container: its files, or why they cannot be had', async (sub
   } else assert.deepEqual([code, stderr], [0, '']);
   await subject.daemon.docker('unpause', subject.name);
 });
+
+behaviour('cp sees what is mounted of the host, read-only as it is', async (subject) => {
+  const host = await scratch(subject);
+  await mkdir(join(host, 'shown'));
+  await writeFile(join(host, 'shown/given'), 'given\n');
+  await symlink('/etc/hostname', join(host, 'shown/out'));
+  await subject.background(['-v', `${host}/shown:/shown`, '-v', `${host}/shown:/fixed:ro`, '-v', 'cp-volume:/volume'], 'sleep', '1000');
+  const mine = join(host, 'mine');
+  await writeFile(mine, 'mine\n');
+  for (const moment of ['running', 'stopped']) {
+    if (moment === 'stopped') await atRest(subject);
+    await subject.daemon.docker('cp', mine, `${subject.name}:/shown/${moment}`);
+    await subject.daemon.docker('cp', mine, `${subject.name}:/volume/${moment}`);
+    assert.equal(await readFile(join(host, `shown/${moment}`), 'utf8'), 'mine\n');
+    for (const path of ['/fixed/given', `/volume/${moment}`, `/shown/${moment}`]) {
+      const target = join(await scratch(subject), 'out');
+      await subject.daemon.docker('cp', `${subject.name}:${path}`, target);
+      assert.equal(await readFile(target, 'utf8'), path === '/fixed/given' ? 'given\n' : 'mine\n', `${moment}: ${path}`);
+    }
+    const { code, stderr } = await subject.docker('cp', mine, `${subject.name}:/fixed/more`);
+    assert.equal(code, 1, moment);
+    assert.match(stderr, /mounted volume is marked read-only/);
+    const target = join(await scratch(subject), 'out');
+    const led = await subject.docker('cp', '-L', `${subject.name}:/shown/out`, target);
+    if (led.code === 0) assert.notEqual(await readFile(target, 'utf8'), await readFile('/etc/hostname', 'utf8'), 'not the host’s');
+  }
+  await subject.daemon.docker('rm', '-f', subject.name);
+  await subject.daemon.docker('volume', 'rm', 'cp-volume');
+});

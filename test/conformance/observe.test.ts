@@ -27,6 +27,15 @@ behaviour('one run: create, attach, start, die, destroy', async (subject) => {
   );
 });
 
+behaviour('a removal by force is no stop: kill, die, destroy', async (subject) => {
+  await subject.background([], 'sleep', '1000');
+  const since = String(Date.now() / 1000);
+  await subject.daemon.docker('rm', '-f', subject.name);
+  const only = ['--filter', `container=${subject.name}`, '--format', '{{.Action}}'];
+  const told = await subject.daemon.docker('events', '--since', since, '--until', String(Date.now() / 1000 + 0.001), ...only);
+  assert.deepEqual(told.split('\n'), ['kill', 'die', 'destroy']);
+});
+
 behaviour('a stop: kill, die, stop', async (subject) => {
   await subject.background(['--init'], 'sleep', '1000');
   const since = String(Date.now() / 1000);

@@ -22,8 +22,8 @@ for (const [heading, read] of [
 ] as const) {
   test(`each field of ${heading} has one row in docs/api.md, and each row a field`, () => {
     const named = rows(heading).map(([field = '']) => field);
-    const fields: readonly string[] = read;
-    assert.deepEqual(named.toSorted(), fields.toSorted());
+    assert.deepEqual(new Set(named), new Set<string>(read));
+    assert.equal(named.length, read.length);
   });
 
   test(`each row of ${heading} answers for the three isolations`, () => {

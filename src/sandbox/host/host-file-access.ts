@@ -4,7 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
-import { bindWords, existingFiles, type FileAccess } from '../file-access.ts';
+import { bindWords, existingFiles, type FileAccess, mountWords } from '../file-access.ts';
 import { overlayOptions } from '../overlay.ts';
 import type { ContainerSpec } from '../sandbox.ts';
 import { Shim } from '../shim.ts';
@@ -36,11 +36,11 @@ export async function restingFiles(agentPath: string, spec: ContainerSpec): Prom
 }
 
 function access(shim: Shim, spec: ContainerSpec, view: readonly string[], root: string, release: () => Promise<void>): FileAccess {
-  const { layers, files, rootDir, runDir } = spec;
+  const { layers, files, mounts, rootDir, runDir } = spec;
   const lower = join(runDir, 'lower');
   const [only] = layers;
   return {
-    root: async (mounts) => [...view, ...(mounts ? bindWords(await existingFiles(files)) : []), root],
+    root: async (whole) => [...view, ...(whole ? [...mountWords(mounts), ...bindWords(await existingFiles(files))] : []), root],
     layer: () =>
       layers.length === 1 && only !== undefined
         ? { root: [join(rootDir, 'upper')], lower: only }
@@ -52,4 +52,21 @@ function access(shim: Shim, spec: ContainerSpec, view: readonly string[], root: 
     },
     [Symbol.asyncDispose]: release,
   };
+}
+
+/**
+ * Only what a container has mounted of the host, in its places: of a container in a VM the rest is not here. Its root is empty but for
+ * them, so a link from there to elsewhere in the container leads nowhere.
+ */
+export async function mountedFiles(agentPath: string, spec: ContainerSpec): Promise<FileAccess> {
+  const runDir = `${spec.runDir}-${randomBytes(4).toString('hex')}`;
+  const root = join(runDir, 'rootfs');
+  await mkdir(root, { recursive: true, mode: 0o700 });
+  const shim = await Shim.spawn(agentPath, runDir, { ephemeral: true });
+  return access(shim, { ...spec, runDir, files: [] }, [], root, async () => {
+    await shim.request(FrameType.SHUTDOWN, new FieldsBuilder().add(Tag.GRACE, 0)).catch(() => undefined);
+    await shim.gone(END_MS);
+    shim.disconnect();
+    await rm(runDir, { recursive: true, force: true });
+  });
 }

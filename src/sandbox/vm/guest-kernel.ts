@@ -1,6 +1,7 @@
 /** A guest's files: /proc and cgroups, read by its agent. */
 import { type Fields, FieldsBuilder, Tag } from '../../agent-client/fields.ts';
 import { FrameType } from '../../agent-client/frame.ts';
+import { explainUnknown } from '../helper.ts';
 import type { Kernel } from '../kernel.ts';
 import type { Machine } from './machine.ts';
 
@@ -26,7 +27,9 @@ async function readGuestFiles(machine: Machine, paths: readonly string[]): Promi
   const contents = new Map<string, string>();
   for (let at = 0; at < paths.length; at += PATHS_AT_ONCE) {
     const fields = new FieldsBuilder().addAll(Tag.PATH, paths.slice(at, at + PATHS_AT_ONCE));
-    const answer: Fields = await machine.request(FrameType.READ_FILE, fields, 0, ANSWER_MS);
+    const answer: Fields = await machine.request(FrameType.READ_FILE, fields, 0, ANSWER_MS).catch((error: unknown) => {
+      throw explainUnknown(error);
+    });
     for (const entry of answer.all(Tag.FILE)) {
       const [path, content] = splitEntry(entry);
       contents.set(path, content);

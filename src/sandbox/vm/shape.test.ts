@@ -5,10 +5,11 @@ import { chooseShape } from './shape.ts';
 
 const MIB = 1 << 20;
 const GIB = 1024 * MIB;
+const HOST = { processors: 1, memory: 300 * GIB };
 
 test('without limits it is a gigabyte and two processors, or the one that there is', () => {
-  assert.deepEqual(chooseShape(0, 0, 8), { memory: GIB, cpus: 2 });
-  assert.deepEqual(chooseShape(0, 0, 1), { memory: GIB, cpus: 1 });
+  assert.deepEqual(chooseShape(0, 0, { ...HOST, processors: 8 }), { memory: GIB, cpus: 2 });
+  assert.deepEqual(chooseShape(0, 0, HOST), { memory: GIB, cpus: 1 });
 });
 
 test('the smallest shape that holds the limit and the guest itself', () => {
@@ -20,13 +21,13 @@ test('the smallest shape that holds the limit and the guest itself', () => {
     [64 * GIB, 33_000_000, { memory: 65 * GIB, cpus: 33 }],
   ];
   for (const [memory, microCpus, shape] of cases)
-    assert.deepEqual(chooseShape(memory, microCpus, 1), shape, `${String(memory)} ${String(microCpus)}`);
+    assert.deepEqual(chooseShape(memory, microCpus, HOST), shape, `${String(memory)} ${String(microCpus)}`);
 });
 
 test('there is always room for the limit beside the guest, and as many processors as were asked for', () => {
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 200 * GIB }), fc.integer({ min: 0, max: 64_000_000 }), (memory, microCpus) => {
-      const shape = chooseShape(memory, microCpus);
+      const shape = chooseShape(memory, microCpus, HOST);
       assert.ok(shape.memory >= memory + 96 * MIB);
       assert.equal(shape.memory % MIB, 0);
       assert.ok(shape.cpus * 1_000_000 >= microCpus);
@@ -36,6 +37,13 @@ test('there is always room for the limit beside the guest, and as many processor
 });
 
 test('there are few shapes, since each needs a template', () => {
-  const shapes = new Set(Array.from({ length: 4000 }, (_, index) => chooseShape((index + 1) * 16 * MIB, 0).memory));
+  const shapes = new Set(Array.from({ length: 4000 }, (_, index) => chooseShape((index + 1) * 16 * MIB, 0, HOST).memory));
   assert.ok(shapes.size <= 8, String(shapes.size));
+});
+
+test('no machine is larger than the host, whatever the limit and the table say', () => {
+  const host = { processors: 2, memory: 24 * GIB - 5 };
+  assert.equal(chooseShape(20 * GIB, 0, host).memory, 24 * GIB - 256 * MIB);
+  assert.equal(chooseShape(30 * GIB, 0, host).memory, 24 * GIB - 256 * MIB);
+  assert.equal(chooseShape(0, 0, { ...host, memory: 700 * MIB }).memory, 512 * MIB);
 });

@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 
 /**
  * A few machine shapes, not one for each `-m` and `--cpus`: each needs a template of its own, and memory that a guest never touches costs
@@ -7,6 +7,11 @@ import { availableParallelism } from 'node:os';
 export interface Shape {
   readonly memory: number; // bytes
   readonly cpus: number;
+}
+
+export interface HostSize {
+  readonly processors: number;
+  readonly memory: number; // bytes
 }
 
 const MIB = 1 << 20;
@@ -32,11 +37,26 @@ export function memoryCeiling(shape: Shape): number {
  * The smallest shape in which a container gets these limits; 0 stands for none, which is the smallest machine but with a gigabyte. Two
  * processors where the host has them: the limit is a share of their time, as on the host, and the second one helps a start.
  */
-export function chooseShape(memory: number, microCpus: number, processors: number = availableParallelism()): Shape {
+export function chooseShape(
+  memory: number,
+  microCpus: number,
+  host: HostSize = { processors: availableParallelism(), memory: totalmem() },
+): Shape {
   const wanted = memory > 0 ? memory + GUEST_OVERHEAD : 1024 * MIB;
-  const cpus = Math.max(Math.min(2, processors), Math.ceil(microCpus / 1_000_000));
-  return {
-    memory: MEMORY.find((size) => size >= wanted) ?? Math.ceil(wanted / (1024 * MIB)) * 1024 * MIB,
-    cpus: CPUS.find((count) => count >= cpus) ?? cpus,
-  };
+  const cpus = Math.max(Math.min(2, host.processors), Math.ceil(microCpus / 1_000_000));
+  return { memory: chooseMemory(wanted, host.memory), cpus: CPUS.find((count) => count >= cpus) ?? cpus };
+}
+
+/** The next size in the table, or whole gigabytes beyond it; the kernel gives no machine more than the host has. */
+function chooseMemory(wanted: number, most: number): number {
+  const size = MEMORY.find((each) => each >= wanted) ?? roundUp(wanted, 1024 * MIB);
+  return Math.min(size, Math.max(roundDown(most, 256 * MIB), 256 * MIB));
+}
+
+function roundUp(bytes: number, unit: number): number {
+  return Math.ceil(bytes / unit) * unit;
+}
+
+function roundDown(bytes: number, unit: number): number {
+  return Math.floor(bytes / unit) * unit;
 }
