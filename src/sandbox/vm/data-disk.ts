@@ -70,7 +70,7 @@ export class DataDisks {
       '-m',
       '0',
       '-E',
-      'lazy_itable_init=1,lazy_journal_init=1,nodiscard',
+      'lazy_itable_init=1,lazy_journal_init=1',
       '-O',
       '^resize_inode,^metadata_csum',
       '-G',
