@@ -32,7 +32,7 @@ behaviour('a removal by force is no stop: kill, die, destroy', async (subject) =
   const since = String(Date.now() / 1000);
   await subject.daemon.docker('rm', '-f', subject.name);
   const only = ['--filter', `container=${subject.name}`, '--format', '{{.Action}}'];
-  const told = await subject.daemon.docker('events', '--since', since, '--until', String(Date.now() / 1000 + 0.001), ...only);
+  const told = await subject.daemon.docker('events', '--since', since, '--until', String(Date.now() / 1000 + 0.05), ...only);
   assert.deepEqual(told.split('\n'), ['kill', 'die', 'destroy']);
 });
 
