@@ -11,7 +11,7 @@ export type Accelerator = 'kvm' | 'tcg';
  * Emulated, every feature of a processor costs at each entry into the kernel: x86-64-v2, which today's distributions need, and hardware
  * random numbers, but no SMAP and no XSAVE (docs/decisions/0008).
  */
-const TCG_CPU = 'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+lahf-lm,+rdrand,+rdseed';
+const TCG_CPU = 'qemu64,+ssse3,+sse4.1,+sse4.2,+popcnt,+cx16,+lahf-lm,+rdrand';
 /** An emulated processor does not speculate, so there is nothing to mitigate. */
 const TCG_KERNEL = ' mitigations=off tsc=reliable';
 /** What no container of a VM sees or asks for: pressure figures, profiles of LSMs that nobody loads, an audit log that nobody reads. */
