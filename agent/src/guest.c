@@ -15,7 +15,6 @@
 #include "cleanup.h"
 #include "operations.h"
 #include "proc.h"
-#include "rehearsal.h"
 #include "requests.h"
 #include "runtime.h"
 #include "spawn_oom.h"
@@ -208,12 +207,6 @@ static void on_frame(struct connection *connection, const struct frame *frame)
 			connection_refuse(connection, frame, &err);
 		else
 			connection_answer(connection, frame, &answer);
-		return;
-	}
-	case FRAME_REHEARSE: {
-		struct builder answer = {0};
-		rehearsal_begin(fields);
-		connection_answer(connection, frame, &answer);
 		return;
 	}
 	case FRAME_START_PROCESS:

@@ -12,7 +12,6 @@
 #include <unistd.h>
 #include "cleanup.h"
 #include "frame.h"
-#include "rehearsal.h"
 #include "spawn_cgroup.h"
 #include "spawn_child.h"
 #include "spawn_credentials.h"
@@ -171,7 +170,6 @@ static _Noreturn void prepare_init(struct fields request, int requests, int done
 
 static void forget_prepared(void)
 {
-	rehearsal_forget();
 	for (int *fd = &prepared.init; fd <= &prepared.reports; fd++) {
 		if (*fd >= 0)
 			(void)close(*fd);
@@ -270,7 +268,6 @@ int spawn_prepare(struct fields request, struct error *err)
 		end_prepared();
 		return -1;
 	}
-	rehearsal_prepare(pid);
 	prepared.fields = malloc(request.size + 1);
 	prepared.size = request.size;
 	if (prepared.fields)

@@ -1,4 +1,4 @@
-import { availableParallelism, totalmem } from 'node:os';
+import { totalmem } from 'node:os';
 
 /**
  * A few machine shapes, not one for each `-m` and `--cpus`: each needs a template of its own, and memory that a guest never touches costs
@@ -7,11 +7,6 @@ import { availableParallelism, totalmem } from 'node:os';
 export interface Shape {
   readonly memory: number; // bytes
   readonly cpus: number;
-}
-
-export interface HostSize {
-  readonly processors: number;
-  readonly memory: number; // bytes
 }
 
 const MIB = 1 << 20;
@@ -34,17 +29,12 @@ export function memoryCeiling(shape: Shape): number {
 }
 
 /**
- * The smallest shape in which a container gets these limits; 0 stands for none, which is the smallest machine but with a gigabyte. Two
- * processors where the host has them: the limit is a share of their time, as on the host, and the second one helps a start.
+ * The smallest shape in which a container gets these limits; 0 stands for none, which is the smallest machine but with a gigabyte.
  */
-export function chooseShape(
-  memory: number,
-  microCpus: number,
-  host: HostSize = { processors: availableParallelism(), memory: totalmem() },
-): Shape {
+export function chooseShape(memory: number, microCpus: number, hostMemory: number = totalmem()): Shape {
   const wanted = memory > 0 ? memory + GUEST_OVERHEAD : 1024 * MIB;
-  const cpus = Math.max(Math.min(2, host.processors), Math.ceil(microCpus / 1_000_000));
-  return { memory: chooseMemory(wanted, host.memory), cpus: CPUS.find((count) => count >= cpus) ?? cpus };
+  const cpus = Math.max(1, Math.ceil(microCpus / 1_000_000));
+  return { memory: chooseMemory(wanted, hostMemory), cpus: CPUS.find((count) => count >= cpus) ?? cpus };
 }
 
 /** The next size in the table, or whole gigabytes beyond it; the kernel gives no machine more than the host has. */

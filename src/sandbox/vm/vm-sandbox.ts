@@ -26,7 +26,6 @@ import { Machine } from './machine.ts';
 import { updateInGuest } from './update-in-guest.ts';
 import { mountData, mountRoot } from './prepare.ts';
 import type { MachineType } from './qemu.ts';
-import { isWorthwhile, rehearse } from './rehearsal.ts';
 import { chooseShape, memoryCeiling, QEMU_OVERHEAD } from './shape.ts';
 import { guestFileAccess } from './guest-file-access.ts';
 import { guestKernel } from './guest-kernel.ts';
@@ -106,11 +105,11 @@ export class VmSandbox implements Sandbox {
     if ('done' in this.#origin) {
       await this.#origin.done;
       const { type, files } = this.#origin;
-      return this.#startInit(type.data === 'prepared', isWorthwhile(type, this.#spec.limits), files);
+      return this.#startInit(type.data === 'prepared', files);
     }
     const image = await this.#spec.disk();
     // What is asked of the guest waits in its port until it goes on.
-    const [pid] = await Promise.all([this.#startInit(true, false), ...this.#wake(this.#origin, image.path, network)]);
+    const [pid] = await Promise.all([this.#startInit(true), ...this.#wake(this.#origin, image.path, network)]);
     return pid;
   }
 
@@ -221,7 +220,7 @@ export class VmSandbox implements Sandbox {
     await rm(spec.runDir, { recursive: true, force: true });
   }
 
-  async #startInit(prepared: boolean, rehearsed: boolean, hostFiles?: VmFiles): Promise<number> {
+  async #startInit(prepared: boolean, hostFiles?: VmFiles): Promise<number> {
     const { init } = this.#spec;
     const files = await Promise.all(
       this.#spec.files.map(async ({ source, destination }): Promise<GuestFile> => ({ destination, content: await readFile(source) })),
@@ -229,7 +228,6 @@ export class VmSandbox implements Sandbox {
     const fields = initFields(processFields(this.#spec, init, GUEST_ROOT), this.#spec, files);
     const steps = [
       this.#machine.guest(START_MS),
-      ...(prepared && rehearsed ? [rehearse(this.#machine, this.#spec)] : []),
       this.#machine.identify(undefined, machineId(this.#spec.id)),
       ...this.#configureNetwork(),
       ...(prepared ? [] : [...mountData(this.#machine), ...mountRoot(this.#machine)]),
