@@ -5,7 +5,7 @@
 enum { HEADER = 8 };
 
 static uint16_t read_u16(const uint8_t *p) { return (uint16_t)(p[0] | p[1] << 8); }
-static uint32_t read_u32(const uint8_t *p)
+uint32_t bytes_u32(const uint8_t *p)
 {
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
@@ -15,7 +15,7 @@ int fields_check(struct fields fields, struct error *err)
 	for (size_t at = 0; at < fields.size;) {
 		if (fields.size - at < HEADER)
 			return fail(err, "protocol", 0, "a field is cut short");
-		uint32_t length = read_u32(fields.data + at + 4);
+		uint32_t length = bytes_u32(fields.data + at + 4);
 		if (length > fields.size - at - HEADER)
 			return fail(err, "protocol", 0, "a field is longer than its frame");
 		at += HEADER + length;
@@ -27,7 +27,7 @@ bool fields_next(struct fields fields, uint16_t tag, size_t *cursor, struct valu
 {
 	while (*cursor < fields.size) {
 		const uint8_t *head = fields.data + *cursor;
-		uint32_t length = read_u32(head + 4);
+		uint32_t length = bytes_u32(head + 4);
 		*cursor += HEADER + length;
 		if (read_u16(head) == tag) {
 			*value = (struct value){head + HEADER, length};
@@ -59,7 +59,7 @@ uint64_t fields_number(struct fields fields, uint16_t tag, uint64_t fallback)
 	struct value value = fields_get(fields, tag);
 	if (!value.data || value.size != 8)
 		return fallback;
-	return (uint64_t)read_u32(value.data) | (uint64_t)read_u32(value.data + 4) << 32;
+	return (uint64_t)bytes_u32(value.data) | (uint64_t)bytes_u32(value.data + 4) << 32;
 }
 
 char *value_string(struct value value)

@@ -35,6 +35,8 @@ struct value {
 	size_t size;
 };
 
+/* Four bytes as the protocol has them. */
+uint32_t bytes_u32(const uint8_t *p);
 /* Whether the payload is a well-formed list of fields; every other function takes only a checked list. */
 int fields_check(struct fields fields, struct error *err);
 /* The first field of this tag; data is NULL when there is none. */

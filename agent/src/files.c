@@ -11,20 +11,7 @@
 #include "cleanup.h"
 #include "operations.h"
 #include "paths.h"
-
-static int write_all(int fd, const uint8_t *data, size_t size)
-{
-	while (size) {
-		ssize_t count = write(fd, data, size);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count < 0)
-			return -1;
-		data += count;
-		size -= (size_t)count;
-	}
-	return 0;
-}
+#include "write_all.h"
 
 /* A switch of the kernel (a cgroup's, a sysctl): beside it no other file can be made. */
 static int open_switch(const char *path)

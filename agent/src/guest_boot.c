@@ -17,6 +17,7 @@
 #include "netlink.h"
 #include "operations.h"
 #include "paths.h"
+#include "virtio_port.h"
 
 static int mount_on(const char *type, const char *target, unsigned long flags, const char *data, struct error *err)
 {
@@ -167,36 +168,11 @@ int guest_boot(struct error *err)
 	return result;
 }
 
-/* The /dev/vportNpM whose name the host gave. */
-static int find_port(void)
-{
-	static const char ports[] = "/sys/class/virtio-ports";
-	DIR *directory = opendir(ports);
-	int found = -1;
-	for (struct dirent *entry; directory && found < 0 && (entry = readdir(directory));) {
-		char path[512], name[64];
-		(void)snprintf(path, sizeof path, "%s/%s/name", ports, entry->d_name);
-		int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t count = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
-		if (fd >= 0)
-			(void)close(fd);
-		name[count < 0 ? 0 : count] = 0;
-		name[strcspn(name, "\n")] = 0;
-		if (strcmp(name, "abode.agent") != 0)
-			continue;
-		(void)snprintf(path, sizeof path, "/dev/%s", entry->d_name);
-		found = open(path, O_RDWR | O_CLOEXEC);
-	}
-	if (directory)
-		(void)closedir(directory);
-	return found;
-}
-
 int guest_port_open(struct error *err)
 {
 	/* The name comes by a control message of the host some milliseconds after the driver; nothing else can be waited for. */
 	for (int tries = 0; tries < 2000; tries++) {
-		int fd = find_port();
+		int fd = virtio_port_open("abode.agent");
 		if (fd >= 0)
 			return fd;
 		(void)poll(NULL, 0, 5);

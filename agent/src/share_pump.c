@@ -1,5 +1,4 @@
 #include "share_pump.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
@@ -13,46 +12,12 @@
 #include <unistd.h>
 #include "cleanup.h"
 #include "share_operations.h"
+#include "virtio_port.h"
+#include "write_all.h"
 
 /* Between the kernel's FUSE device and the port: two processes, one for each way, so that neither waits for the other. */
 
 static uint8_t buffer[SHARE_BUFFER];
-
-static int open_port(void)
-{
-	static const char ports[] = "/sys/class/virtio-ports";
-	DIR *directory = opendir(ports);
-	int found = -1;
-	for (struct dirent *entry; directory && found < 0 && (entry = readdir(directory));) {
-		char path[512], name[64];
-		(void)snprintf(path, sizeof path, "%s/%s/name", ports, entry->d_name);
-		cleanup_close int fd = open(path, O_RDONLY | O_CLOEXEC);
-		ssize_t count = fd < 0 ? -1 : read(fd, name, sizeof name - 1);
-		name[count < 0 ? 0 : count] = 0;
-		name[strcspn(name, "\n")] = 0;
-		if (strcmp(name, "abode.files") != 0)
-			continue;
-		(void)snprintf(path, sizeof path, "/dev/%s", entry->d_name);
-		found = open(path, O_RDWR | O_CLOEXEC);
-	}
-	if (directory)
-		(void)closedir(directory);
-	return found;
-}
-
-static int write_all(int fd, const uint8_t *data, size_t size)
-{
-	while (size > 0) {
-		ssize_t count = write(fd, data, size);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			return -1;
-		data += count;
-		size -= (size_t)count;
-	}
-	return 0;
-}
 
 static void pump_requests(int device, int port)
 {
@@ -121,7 +86,7 @@ static int start_pump(void (*pump)(int device, int port), int device, int port)
 int share_mount(const char *target, unsigned long flags, struct error *err)
 {
 	char options[128];
-	cleanup_close int port = open_port();
+	cleanup_close int port = virtio_port_open("abode.files");
 	if (port < 0)
 		return fail(err, "not-found", errno, "no virtio port is named abode.files");
 	/* Out of the way of the numbers that a pump uses. */

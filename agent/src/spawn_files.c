@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include "cleanup.h"
 #include "paths.h"
+#include "write_all.h"
 
 /* Covered for a moment, in the namespace of the container to be alone. */
 static const char place[] = "/run";
@@ -33,30 +34,14 @@ int spawn_files_make(struct spawn_files *files, size_t count, struct error *err)
 	return umount2(place, MNT_DETACH) < 0 ? fail(err, "start", errno, "leaving the place for files") : 0;
 }
 
-static uint32_t read_u32(const uint8_t *p) { return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24; }
-
-static int write_all(int fd, const uint8_t *data, size_t size)
-{
-	while (size) {
-		ssize_t count = write(fd, data, size);
-		if (count < 0 && errno == EINTR)
-			continue;
-		if (count <= 0)
-			return -1;
-		data += count;
-		size -= (size_t)count;
-	}
-	return 0;
-}
-
 int spawn_files_place(const struct spawn_files *files, int root, struct fields request, struct error *err)
 {
 	size_t cursor = 0, i = 0;
 	struct value value;
 	for (; fields_next(request, TAG_FILE, &cursor, &value); i++) {
-		if (i == files->count || value.size < 4 || read_u32(value.data) > value.size - 4)
+		if (i == files->count || value.size < 4 || bytes_u32(value.data) > value.size - 4)
 			return fail(err, "invalid", 0, "a malformed FILE");
-		size_t length = read_u32(value.data);
+		size_t length = bytes_u32(value.data);
 		cleanup_free char *destination = value_string((struct value){value.data + 4, length});
 		if (!destination)
 			return fail(err, "invalid", 0, "a malformed FILE");

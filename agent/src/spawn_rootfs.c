@@ -66,16 +66,14 @@ static int standard_mounts(int root, struct fields request, struct error *err)
 	return 0;
 }
 
-static uint32_t read_u32(const uint8_t *p) { return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24; }
-
 static int bind_all(int root, struct fields request, struct error *err)
 {
 	size_t cursor = 0;
 	struct value value;
 	while (fields_next(request, TAG_BIND, &cursor, &value)) {
-		if (value.size < 8 || read_u32(value.data + 4) > value.size - 8)
+		if (value.size < 8 || bytes_u32(value.data + 4) > value.size - 8)
 			return fail(err, "invalid", 0, "a malformed BIND");
-		size_t source_size = read_u32(value.data + 4);
+		size_t source_size = bytes_u32(value.data + 4);
 		cleanup_free char *source = value_string((struct value){value.data + 8, source_size});
 		cleanup_free char *destination = value_string((struct value){value.data + 8 + source_size, value.size - 8 - source_size});
 		struct stat info;
@@ -86,7 +84,7 @@ static int bind_all(int root, struct fields request, struct error *err)
 		fd_path(target, fd);
 		if (fd < 0 || mount(source, target, NULL, MS_BIND | MS_REC, NULL) < 0)
 			return fail(err, "start", errno, "bind %s on %s", source, destination);
-		if (read_u32(value.data) & 1) {
+		if (bytes_u32(value.data) & 1) {
 			cleanup_close int bound = path_open_in(root, destination, O_PATH);
 			fd_path(target, bound);
 			if (bound < 0 || mount(NULL, target, NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) < 0)
@@ -203,8 +201,8 @@ static int more_devices(int root, struct fields request, struct error *err)
 		char *name = strrchr(parent, '/');
 		*name++ = 0;
 		cleanup_close int directory = path_mount_point(root, *parent ? parent : "/", 1);
-		mode_t type = read_u32(value.data) == 'b' ? S_IFBLK : S_IFCHR;
-		if (directory < 0 || (mknodat(directory, name, type | read_u32(value.data + 12), makedev(read_u32(value.data + 4), read_u32(value.data + 8))) < 0 && errno != EEXIST))
+		mode_t type = bytes_u32(value.data) == 'b' ? S_IFBLK : S_IFCHR;
+		if (directory < 0 || (mknodat(directory, name, type | bytes_u32(value.data + 12), makedev(bytes_u32(value.data + 4), bytes_u32(value.data + 8))) < 0 && errno != EEXIST))
 			return fail(err, "start", errno, "device %s", path);
 	}
 	return 0;

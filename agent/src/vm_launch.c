@@ -40,8 +40,6 @@ static void close_all(struct handover *list)
 	list->count = 0;
 }
 
-static uint32_t read_u32(const uint8_t *p) { return p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24; }
-
 static int open_files(struct fields request, struct handover *list, struct error *err)
 {
 	size_t cursor = 0;
@@ -50,10 +48,10 @@ static int open_files(struct fields request, struct handover *list, struct error
 		if (value.size < 9)
 			return fail(err, "invalid", 0, "FD_OPEN without a path");
 		cleanup_free char *path = value_string((struct value){value.data + 8, value.size - 8});
-		int fd = path ? open(path, (int)read_u32(value.data + 4) | O_CLOEXEC, 0600) : -1;
+		int fd = path ? open(path, (int)bytes_u32(value.data + 4) | O_CLOEXEC, 0600) : -1;
 		if (fd < 0)
 			return fail(err, "system", errno, "open %s", path ? path : "(a path with NUL)");
-		if (add(list, fd, read_u32(value.data), err) < 0)
+		if (add(list, fd, bytes_u32(value.data), err) < 0)
 			return -1;
 	}
 	return 0;
