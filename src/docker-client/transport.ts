@@ -57,13 +57,14 @@ export class Transport {
 
   /** A request whose connection becomes a plain byte stream (Docker's "hijack"). */
   hijack(path: string, options: CallOptions = {}): Promise<{ socket: Duplex; head: Buffer }> {
+    const content = options.body === undefined ? undefined : Buffer.from(JSON.stringify(options.body));
     return new Promise<{ socket: Duplex; head: Buffer }>((resolve, reject) => {
       const request = httpRequest({
         socketPath: this.socket,
         agent: false,
         method: 'POST',
         path: API + path + queryOf(options.query),
-        headers: { Host: 'engine', Connection: 'Upgrade', Upgrade: 'tcp', 'Content-Length': 0 },
+        headers: { 'Content-Length': 0, ...headersOf(content, undefined), Connection: 'Upgrade', Upgrade: 'tcp' },
         signal: options.signal,
       });
       request.on('upgrade', (_answer, socket, head) => {
@@ -75,7 +76,7 @@ export class Transport {
         }, reject);
       });
       request.on('error', reject);
-      request.end();
+      request.end(content);
     }).catch((error: unknown) => Promise.reject(connectionError(this.socket, error)));
   }
 }
