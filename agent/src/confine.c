@@ -12,7 +12,6 @@
 #include <sys/syscall.h>
 #include <linux/landlock.h>
 #include <unistd.h>
-#include "cgroup.h"
 #include "cleanup.h"
 
 /* Newer than the headers of Debian 12 (linux/landlock.h of 6.2, 6.7, 6.10, 6.12). */
@@ -93,12 +92,6 @@ static int become(struct fields request, struct error *err)
 
 int confine_self(struct fields request, pid_t parent, struct error *err)
 {
-	if (fields_count(request, TAG_CGROUP)) {
-		cleanup_free char **directories = fields_strings(request, TAG_CGROUP);
-		for (char **directory = directories; directory && *directory; directory++)
-			if (cgroup_join(*directory, 0) < 0)
-				return fail(err, "confine", errno, "joining %s", *directory);
-	}
 	struct rlimit none = {0, 0};
 	(void)setrlimit(RLIMIT_CORE, &none);
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

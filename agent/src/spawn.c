@@ -14,11 +14,12 @@
 #include "spawn_report.h"
 #include "spawn_rootfs.h"
 
+/* `container`: whose cgroup is still to be joined, or NULL. */
 static void run_init(struct fields request, struct spawn_stdio stdio, const char *container)
 {
 	struct error err;
 	child_take_stdio(stdio);
-	if (spawn_cgroup_join(container, &err) < 0)
+	if (container && spawn_cgroup_join(container, &err) < 0)
 		report_failure(&err);
 	child_adjust_oom_score(request, "/proc/self/oom_score_adj");
 	child_name_host(request);
@@ -41,7 +42,7 @@ static void run_exec(struct fields request, struct spawn_stdio stdio, const char
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	child_take_stdio(stdio);
 	int target = (int)syscall(SYS_pidfd_open, join, 0);
-	if (target < 0 || spawn_cgroup_join(container, &err) < 0 || setns(target, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) < 0) {
+	if (target < 0 || (container && spawn_cgroup_join(container, &err) < 0) || setns(target, CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWCGROUP) < 0) {
 		fail(&err, "start", errno, "entering the container");
 		report_failure(&err);
 	}
@@ -72,13 +73,15 @@ pid_t spawn_process(struct fields request, struct spawn_stdio stdio, pid_t join,
 	if (report_open(fds, err) < 0)
 		return -1;
 	int flags = join ? SIGCHLD : INIT_NAMESPACES | SIGCHLD;
-	pid_t pid = (pid_t)syscall(SYS_clone, flags, 0, 0, 0, 0);
+	bool inside;
+	pid_t pid = spawn_cgroup_clone(container, flags, &inside);
 	if (pid == 0) {
+		const char *outside = inside ? NULL : container;
 		report_from(fds[1]);
 		(void)close(fds[0]);
 		if (join)
-			run_exec(request, stdio, container, join);
-		run_init(request, stdio, container);
+			run_exec(request, stdio, outside, join);
+		run_init(request, stdio, outside);
 	}
 	int saved = errno;
 	(void)close(fds[1]);

@@ -57,7 +57,17 @@ int spawn_cgroup_join(const char *container, struct error *err)
 {
 	char directory[512];
 	directory_of(container, directory);
-	return cgroup_join(directory, 0) < 0 ? fail(err, "start", errno, "joining %s", directory) : 0;
+	char *const directories[] = {directory, NULL};
+	const char *failed;
+	return cgroup_join(directories, &failed) < 0 ? fail(err, "start", errno, "joining %s", failed) : 0;
+}
+
+pid_t spawn_cgroup_clone(const char *container, int flags, bool *inside)
+{
+	char directory[512];
+	directory_of(container, directory);
+	char *const directories[] = {directory, NULL};
+	return cgroup_clone(directories, flags, inside);
 }
 
 void spawn_cleanup(const char *container)

@@ -33,9 +33,9 @@ static void become_server(char *const *arguments, char *const *cgroups, pid_t pa
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setpgid(0, 0);
-	for (; cgroups && *cgroups; cgroups++)
-		if (cgroup_join(*cgroups, 0) < 0)
-			_exit(126);
+	const char *failed;
+	if (cgroup_join(cgroups, &failed) < 0)
+		_exit(126);
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	(void)dup2(null, 0);
 	(void)dup2(null, 1);
@@ -61,11 +61,12 @@ int vm_files_serve(struct fields request, void (*lost)(const struct error *err),
 	if (!arguments || !arguments[0])
 		return fail(err, "invalid", 0, "FILES_SERVE without a command");
 	pid_t parent = getpid();
-	pid_t pid = fork();
+	bool inside;
+	pid_t pid = cgroup_clone(cgroups, SIGCHLD, &inside);
 	if (pid < 0)
-		return fail(err, "system", errno, "fork");
+		return fail(err, "system", errno, "clone");
 	if (pid == 0)
-		become_server(arguments, cgroups, parent);
+		become_server(arguments, inside ? NULL : cgroups, parent);
 	(void)close(server_end);
 	server_end = -1;
 	tell_lost = lost;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "cgroup.h"
 #include "cleanup.h"
 #include "confine.h"
 #include "operations.h"
@@ -80,7 +81,8 @@ static int open_tap(struct fields request, struct handover *list, struct error *
 	return add(list, net_tap_open(name, bridge, (unsigned)fields_number(request, TAG_MTU, 1500), err), target, err);
 }
 
-static void become_qemu(struct fields request, char *const *arguments, struct handover *list, int output, pid_t parent)
+/* `cgroups`: those still to be joined, or NULL. */
+static void become_qemu(struct fields request, char *const *arguments, char *const *cgroups, struct handover *list, int output, pid_t parent)
 {
 	struct error err;
 	sigset_t none;
@@ -98,11 +100,17 @@ static void become_qemu(struct fields request, char *const *arguments, struct ha
 		list->source[i] = fcntl(list->source[i], F_DUPFD_CLOEXEC, SCRATCH);
 	for (unsigned i = 0; i < list->count; i++)
 		(void)dup2(list->source[i], list->target[i]);
+	const char *failed;
+	if (cgroup_join(cgroups, &failed) < 0) {
+		(void)dprintf(2, "joining %s: %s\n", failed, strerror(errno));
+		_exit(126);
+	}
 	if (confine_self(request, parent, &err) < 0) {
 		(void)dprintf(2, "%s\n", err.message);
 		_exit(126);
 	}
-	char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", NULL};
+	/* One heap that grows in large steps: a thread's own grows page by page, with a system call each. */
+	char *const environment[] = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C", "MALLOC_ARENA_MAX=1", "MALLOC_TOP_PAD_=8388608", "MALLOC_TRIM_THRESHOLD_=67108864", NULL};
 	execve(arguments[0], arguments, environment);
 	(void)dprintf(2, "%s: %s\n", arguments[0], strerror(errno));
 	_exit(127);
@@ -112,7 +120,7 @@ pid_t vm_launch(struct fields request, struct vm_ends *ends, struct error *err)
 {
 	*ends = (struct vm_ends){-1, -1, -1};
 	struct handover list = {.count = 0};
-	cleanup_free char **arguments = fields_strings(request, TAG_ARG);
+	cleanup_free char **arguments = fields_strings(request, TAG_ARG), **cgroups = fields_strings(request, TAG_CGROUP);
 	int output[2] = {-1, -1}, files = -1;
 	pid_t pid = -1;
 	if (!arguments || !arguments[0])
@@ -124,11 +132,12 @@ pid_t vm_launch(struct fields request, struct vm_ends *ends, struct error *err)
 			fail(err, "system", errno, "a pipe for QEMU's messages");
 		} else {
 			pid_t parent = getpid();
-			pid = fork();
+			bool inside;
+			pid = cgroup_clone(cgroups, SIGCHLD, &inside);
 			if (pid == 0)
-				become_qemu(request, arguments, &list, output[1], parent);
+				become_qemu(request, arguments, inside ? NULL : cgroups, &list, output[1], parent);
 			if (pid < 0)
-				fail(err, "system", errno, "fork");
+				fail(err, "system", errno, "clone");
 			(void)close(output[1]);
 			ends->output = output[0];
 			(void)fcntl(output[0], F_SETFL, O_NONBLOCK);
