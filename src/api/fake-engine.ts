@@ -306,15 +306,15 @@ export class FakeEngine implements ContainerEngine {
     };
   }
 
-  async logs(reference: string, options: LogOptions): Promise<AsyncIterable<LogEntry>> {
+  async logs(reference: string, options: LogOptions): Promise<AsyncIterable<readonly LogEntry[]>> {
     const process = this.#process(this.get(reference).id);
     this.calls.push(`logs ${JSON.stringify({ ...options, signal: undefined })}`);
     return (async function* () {
       const wanted = process.logged.filter(({ stream }) => (stream === 'stdout' ? options.stdout : options.stderr));
-      yield* options.tail === undefined ? wanted : wanted.slice(Math.max(0, wanted.length - options.tail));
+      yield options.tail === undefined ? wanted : wanted.slice(Math.max(0, wanted.length - options.tail));
       if (options.follow) {
         await Promise.race([process.exited, new Promise((resolve) => options.signal.addEventListener('abort', resolve))]);
-        yield* process.logged.slice(wanted.length);
+        yield process.logged.slice(wanted.length);
       }
     })();
   }

@@ -281,7 +281,8 @@ export interface ContainerEngine {
   removeLink(parent: string, alias: string): Promise<void>;
   /** The promise of the promise: the first resolves when the wait is registered (headers can be sent), the second with the exit. */
   wait(reference: string, condition: WaitCondition, signal: AbortSignal): Promise<{ result: Promise<WaitResult> }>;
-  logs(reference: string, options: LogOptions): Promise<AsyncIterable<LogEntry>>;
+  /** Many entries at a time. */
+  logs(reference: string, options: LogOptions): Promise<AsyncIterable<readonly LogEntry[]>>;
   attach(reference: string, options: AttachOptions): Promise<Attachment>;
   resize(reference: string, rows: number, columns: number): Promise<void>;
   memory(reference: string): Promise<MemoryUse>;

@@ -349,7 +349,7 @@ export class Engine implements ContainerEngine {
   }
 
   // eslint-disable-next-line typescript/require-await -- what fails does so before the first entry
-  async logs(reference: string, options: LogOptions): Promise<AsyncIterable<LogEntry>> {
+  async logs(reference: string, options: LogOptions): Promise<AsyncIterable<readonly LogEntry[]>> {
     return this.#readLogs(this.get(reference), options);
   }
 
@@ -524,7 +524,7 @@ export class Engine implements ContainerEngine {
     return undefined;
   }
 
-  #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<LogEntry> {
+  #readLogs(record: ContainerRecord, options: LogOptions): AsyncIterable<readonly LogEntry[]> {
     const target = logTarget(record, containerPaths(this.#options.config, record.id).log);
     if (target === undefined) throw new AbodeError('not-implemented', 'configured logging driver does not support reading');
     const running = record.state.status === 'running' ? this.#runs.sandbox(record.id) : undefined;
@@ -593,11 +593,11 @@ export class Engine implements ContainerEngine {
 }
 
 /** What was logged first, then what comes. */
-function withPast(live: Attachment, past: AsyncIterable<LogEntry>): Attachment {
+function withPast(live: Attachment, past: AsyncIterable<readonly LogEntry[]>): Attachment {
   return {
     tty: live.tty,
     output: (async function* () {
-      yield* past;
+      for await (const entries of past) yield* entries;
       yield* live.output;
     })(),
     write: (data) => live.write(data),

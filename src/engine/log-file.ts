@@ -57,22 +57,20 @@ export class LogFile {
     return count - seen;
   }
 
-  /** Whole lines up to `end`; one that is being written is left for the next time. */
-  async *lines(end: number): AsyncGenerator<string> {
+  /** Whole lines up to `end`, many at a time; one that is being written is left for the next time. */
+  async *lines(end: number): AsyncGenerator<string[]> {
     let rest = Buffer.alloc(0);
     for (let at = this.#position; at < end;) {
       const block = Buffer.allocUnsafe(BLOCK);
       const { bytesRead } = await this.#handle.read(block, 0, Math.min(BLOCK, end - at), at);
       if (bytesRead === 0) return;
       at += bytesRead;
-      let data = Buffer.concat([rest, block.subarray(0, bytesRead)]);
-      for (let newline = data.indexOf(NEWLINE); newline >= 0; newline = data.indexOf(NEWLINE)) {
-        const line = data.toString('utf8', 0, newline);
-        this.#position += newline + 1;
-        data = data.subarray(newline + 1);
-        yield line;
-      }
-      rest = Buffer.from(data);
+      const data = Buffer.concat([rest, block.subarray(0, bytesRead)]);
+      const last = data.lastIndexOf(NEWLINE);
+      rest = Buffer.from(data.subarray(last + 1));
+      if (last < 0) continue;
+      this.#position += last + 1;
+      yield data.toString('utf8', 0, last).split('\n');
     }
   }
 }

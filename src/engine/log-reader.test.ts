@@ -35,6 +35,10 @@ const entry = (index: number, text = `line ${String(index)}\n`, stream: Entry['s
 const encode = (entries: readonly Entry[]): string => entries.map((line) => `${JSON.stringify(line)}\n`).join('');
 const text = (read: LogEntry): string => read.data.toString();
 
+async function* eachOf(many: AsyncIterable<LogEntry[]>): AsyncGenerator<LogEntry> {
+  for await (const entries of many) yield* entries;
+}
+
 /** A log as the shim writes it (agent/src/log_file.c): rotated by renaming, the oldest goes. */
 class Log implements AsyncDisposable {
   readonly directory: string;
@@ -80,7 +84,7 @@ class Log implements AsyncDisposable {
   }
 
   read(more: Partial<LogOptions> = {}): AsyncGenerator<LogEntry> {
-    return readLog(this, all(more));
+    return eachOf(readLog(this, all(more)));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -388,7 +392,7 @@ test('a follower with an end in time leaves then, though the writer is silent', 
   log.append(now('first\n'));
   const until = inSeconds(700);
   const read = await withDeadline(
-    Array.fromAsync(readLog({ path: log.path, maxFiles: 1, ended: log.ended }, all({ follow: true, until }))),
+    Array.fromAsync(eachOf(readLog({ path: log.path, maxFiles: 1, ended: log.ended }, all({ follow: true, until })))),
     PATIENCE_MS,
     'the end',
   );
@@ -406,7 +410,7 @@ test('a follower whose end is past gets what is older and leaves, though more is
   }, 1);
   try {
     const read = await withDeadline(
-      Array.fromAsync(readLog({ path: log.path, maxFiles: 1, ended: log.ended }, all({ follow: true, until }))),
+      Array.fromAsync(eachOf(readLog({ path: log.path, maxFiles: 1, ended: log.ended }, all({ follow: true, until })))),
       PATIENCE_MS,
       'the end',
     );

@@ -14,7 +14,8 @@ export interface LogSource {
   readonly ended: Promise<unknown>;
 }
 
-export async function* readLog(source: LogSource, options: LogOptions): AsyncGenerator<LogEntry> {
+/** Many entries at a time: a step for each one of them would cost more than the entry. */
+export async function* readLog(source: LogSource, options: LogOptions): AsyncGenerator<LogEntry[]> {
   const files = await openLogFiles(source.path, source.maxFiles);
   try {
     if (options.tail !== undefined) await seekTail(files, options.tail);
@@ -39,7 +40,7 @@ async function seekTail(files: readonly LogFile[], count: number): Promise<void>
  * Until the writer has ended; `files` are those to be read yet, the last of them being the one that is written. A rotation is followed:
  * the writer has left a file when there is a newer one, so what it wrote last is read from it before it is given up.
  */
-async function* follow(source: LogSource, files: LogFile[], options: LogOptions): AsyncGenerator<LogEntry> {
+async function* follow(source: LogSource, files: LogFile[], options: LogOptions): AsyncGenerator<LogEntry[]> {
   const { signal } = options;
   using changes = new Changes(source, options);
   for (;;) {
@@ -140,31 +141,52 @@ class Changes implements Disposable {
 }
 
 /** Gives whether it met an entry that is too late: those after it are too. */
-async function* entries(file: LogFile, end: number, options: LogOptions): AsyncGenerator<LogEntry, boolean> {
-  for await (const line of file.lines(end)) {
-    if (options.signal.aborted) return false;
-    const entry = parse(line);
-    if (entry === undefined) continue;
-    const seconds = options.since === undefined && options.until === undefined ? 0 : secondsOf(entry.time);
-    if (options.until !== undefined && seconds > options.until) return true;
-    if (options.since !== undefined && seconds < options.since) continue;
-    if (entry.stream === 'stdout' ? options.stdout : options.stderr) yield entry;
+async function* entries(file: LogFile, end: number, options: LogOptions): AsyncGenerator<LogEntry[], boolean> {
+  const { signal, since, until } = options;
+  for await (const lines of file.lines(end)) {
+    if (signal.aborted) return false;
+    const wanted: LogEntry[] = [];
+    let late = false;
+    for (const line of parse(lines)) {
+      const seconds = since === undefined && until === undefined ? 0 : secondsOf(line.time);
+      late = until !== undefined && seconds > until;
+      if (late) break;
+      if (since !== undefined && seconds < since) continue;
+      const stream = line.stream === 'stderr' ? 'stderr' : 'stdout';
+      if (options[stream]) wanted.push(entryOf(line, stream));
+    }
+    if (wanted.length > 0) yield wanted;
+    if (late) return true;
   }
   return false;
 }
 
-/** The shim writes these lines; one that a full disk cut short is skipped. */
-function parse(line: string): LogEntry | undefined {
+interface Line {
+  readonly log: string;
+  readonly stream: string;
+  readonly attrs?: LogEntry['attributes'];
+  readonly time: string;
+}
+
+function entryOf({ log, attrs, time }: Line, stream: LogEntry['stream']): LogEntry {
+  return { data: Buffer.from(log), stream, time, ...(attrs === undefined ? {} : { attributes: attrs }) };
+}
+
+/** The shim writes these lines: together they are parsed in half the time. */
+function parse(lines: readonly string[]): Line[] {
   try {
-    const { log, stream, attrs, time } = JSON.parse(line) as { log: string; stream: string; attrs?: LogEntry['attributes']; time: string };
-    return {
-      data: Buffer.from(log),
-      stream: stream === 'stderr' ? 'stderr' : 'stdout',
-      time,
-      ...(attrs === undefined ? {} : { attributes: attrs }),
-    };
+    return JSON.parse(`[${lines.join(',')}]`) as Line[];
   } catch {
-    return undefined;
+    return lines.flatMap(parseOne);
+  }
+}
+
+/** One that a full disk cut short is skipped. */
+function parseOne(line: string): Line[] {
+  try {
+    return [JSON.parse(line) as Line];
+  } catch {
+    return [];
   }
 }
 

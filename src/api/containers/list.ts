@@ -5,7 +5,7 @@ import type { Api, ApiContext } from '../context.ts';
 import { parseFilters } from '../filters.ts';
 import { omitUndefined } from '../omit-undefined.ts';
 import { flag, integer, Parameter } from '../query.ts';
-import { describeSize, summariseContainer } from './summary.ts';
+import { describeSize, containerSummary } from './summary.ts';
 
 const ACCEPTED = [
   'ancestor',
@@ -44,11 +44,11 @@ export function routeList(api: Api, context: ApiContext): void {
         filters,
       }),
     );
-    const now = Date.now();
+    const summarise = containerSummary(context);
     const linkNames = namesByLinks(context.engine.list({ all: true, filters: {} }));
     const sizes = flag(request.query.size) ? await context.engine.sizes(records) : undefined;
     return records.map((record) => ({
-      ...summariseContainer(record, context, now, linkNames.get(record.id)),
+      ...summarise(record, linkNames.get(record.id)),
       ...describeSize(sizes?.get(record.id)),
     }));
   });

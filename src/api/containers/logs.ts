@@ -54,14 +54,17 @@ export function routeLogs(api: Api, { engine, streams, log }: ApiContext): void 
     );
 
     async function sendEntries(
-      from: AsyncIterable<LogEntry>,
+      from: AsyncIterable<readonly LogEntry[]>,
       form: { tty: boolean; timestamps: boolean; details: boolean },
     ): Promise<void> {
-      for await (const entry of from) {
+      for await (const many of from) {
         if (signal.aborted) return;
-        const head = `${form.timestamps ? `${entry.time} ` : ''}${form.details ? `${describeAttributes(entry.attributes ?? {})} ` : ''}`;
-        const data = head === '' ? entry.data : Buffer.concat([Buffer.from(head), entry.data]);
-        await writeTo(reply.raw, ...frameChunk({ stream: entry.stream, data }, form.tty));
+        const pieces = many.flatMap((entry) => {
+          const head = `${form.timestamps ? `${entry.time} ` : ''}${form.details ? `${describeAttributes(entry.attributes ?? {})} ` : ''}`;
+          const data = head === '' ? entry.data : Buffer.concat([Buffer.from(head), entry.data]);
+          return frameChunk({ stream: entry.stream, data }, form.tty);
+        });
+        await writeTo(reply.raw, Buffer.concat(pieces));
       }
     }
   });

@@ -7,17 +7,31 @@ import { describeMounts } from './mounts.ts';
 import { describeEndpoints, networkMode } from './network-settings.ts';
 import { describeStatus, statusOf } from './status.ts';
 
-export function summariseContainer(
+type Context = Pick<ApiContext, 'images' | 'config' | 'engine'>;
+
+/** For a list: what its containers have in common is looked up once, and `now` is one moment for all. */
+export function containerSummary(context: Context): (record: ContainerRecord, linkNames?: readonly string[]) => object {
+  const now = Date.now();
+  const ids = new Map<string, string | undefined>();
+  return (record, linkNames) => {
+    const { imageReference } = record;
+    if (!ids.has(imageReference)) ids.set(imageReference, context.images.find(imageReference)?.id);
+    return summarise(record, context, now, ids.get(imageReference), linkNames);
+  };
+}
+
+function summarise(
   record: ContainerRecord,
-  { images, config, engine }: Pick<ApiContext, 'images' | 'config' | 'engine'>,
+  { config, engine }: Context,
   now: number,
+  imageId: string | undefined,
   linkNames: readonly string[] = [],
 ): object {
   return {
     Id: record.id,
     Names: [`/${record.name}`, ...linkNames],
     // A reference that means another image by now would mislead.
-    Image: images.find(record.imageReference)?.id === record.imageId ? record.imageReference : record.imageId,
+    Image: imageId === record.imageId ? record.imageReference : record.imageId,
     ImageID: record.imageId,
     Command: record.command.map((word, index) => (index > 0 && word.includes(' ') ? `'${word}'` : word)).join(' '),
     Created: Math.floor(Date.parse(record.createdAt) / 1000),

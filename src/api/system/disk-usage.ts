@@ -5,7 +5,7 @@ import type { Volumes } from '../../engine/api.ts';
 import type { Api, ApiContext } from '../context.ts';
 import { all, Parameter } from '../query.ts';
 import { apiMinor } from '../version.ts';
-import { describeSize, summariseContainer } from '../containers/summary.ts';
+import { describeSize, containerSummary } from '../containers/summary.ts';
 import { summariseImage } from '../images/summary.ts';
 import { describeVolume } from '../volumes/describe.ts';
 
@@ -45,8 +45,8 @@ function describeImages({ images }: ApiContext, containers: Containers, minor: n
 
 async function describeContainers(context: ApiContext, containers: Containers): Promise<object[]> {
   const sizes = await context.engine.sizes(containers);
-  const now = Date.now();
-  return containers.map((container) => ({ ...summariseContainer(container, context, now), ...describeSize(sizes.get(container.id)) }));
+  const summarise = containerSummary(context);
+  return containers.map((container) => ({ ...summarise(container), ...describeSize(sizes.get(container.id)) }));
 }
 
 async function describeVolumes(volumes: Volumes): Promise<object[]> {
