@@ -173,13 +173,15 @@ export class RunControl {
     if (await this.#giveUpRestart(id)) return;
     const record = this.#parts.containers.byId(id);
     const sandbox = this.sandbox(id);
-    if (record.state.status !== 'running' || sandbox === undefined)
-      throw conflict(`cannot kill container: ${reference}: container ${id} is not running`);
+    if (record.state.status !== 'running' || sandbox === undefined) throw notRunning(id, reference);
     if (number === signalNumber('KILL') || number === signalNumber(record.config.StopSignal ?? 'TERM')) {
       this.#parts.containers.update(id, { stopRequested: true });
     }
     if (record.state.paused && number === signalNumber('KILL')) await this.#setPaused(record, sandbox, false);
-    await sandbox.signal(record.proc, number, false);
+    await sandbox.signal(record.proc, number, false).catch((error: unknown) => {
+      // Ended, and its exit is on its way.
+      throw error instanceof AbodeError && error.code === 'conflict' ? notRunning(id, reference) : error;
+    });
     this.#emit(id, 'kill', { signal: String(number) });
     if (number === signalNumber('KILL')) await this.#exitOrTeardown(id, record, sandbox, KILL_MS);
   }
@@ -642,6 +644,10 @@ function endingOnce(access: FileAccess, end: (value: undefined) => void): FileAc
       }
     },
   };
+}
+
+function notRunning(id: string, reference: string): AbodeError {
+  return conflict(`cannot kill container: ${reference}: container ${id} is not running`);
 }
 
 function removalRefused(record: ContainerRecord): AbodeError {

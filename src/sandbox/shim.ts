@@ -2,10 +2,11 @@
 import { mkdir } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { AgentConnection } from '../agent-client/connection.ts';
+import { AgentConnection, AgentError } from '../agent-client/connection.ts';
 import { type Fields, Fields as FieldsReader, FieldsBuilder, Tag } from '../agent-client/fields.ts';
 import { type Frame, FrameType } from '../agent-client/frame.ts';
 import { withDeadline } from '../base/deadline.ts';
+import { conflict } from '../base/errors.ts';
 import { type Attachment, ShimAttachment } from './attachment.ts';
 import { readExitRecord } from './exit-record.ts';
 import { Helper, type HelperOptions } from './helper.ts';
@@ -150,8 +151,17 @@ export class Shim {
 
   /** A killed process is seen to end when its last output was taken: a client that does not take it is cut off. */
   async signal(proc: number, signal: number, all: boolean, deadlineMs?: number): Promise<void> {
-    await this.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, signal).add(Tag.ALL, all), proc, deadlineMs);
-    if (signal !== constants.signals.SIGKILL) return;
+    const fields = new FieldsBuilder().add(Tag.SIGNAL, signal).add(Tag.ALL, all);
+    try {
+      await this.request(FrameType.SIGNAL, fields, proc, deadlineMs);
+    } catch (error) {
+      throw error instanceof AgentError && error.agentCode === 'not-found' ? conflict(`process ${String(proc)} is not running`) : error;
+    } finally {
+      if (signal === constants.signals.SIGKILL) this.#cutOffStalled(proc);
+    }
+  }
+
+  #cutOffStalled(proc: number): void {
     const timer = setTimeout(() => {
       for (const attachment of this.#attachments.get(proc) ?? []) if (attachment.stalled) attachment.close();
     }, LAST_OUTPUT_MS);
