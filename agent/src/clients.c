@@ -191,6 +191,8 @@ void clients_resume_input(uint32_t proc)
 			connection_read(&client->connection, true);
 }
 
+bool clients_connected(void) { return clients != NULL; }
+
 bool clients_flush(void)
 {
 	struct client *next;

@@ -23,6 +23,7 @@ void clients_send(uint32_t proc, unsigned stream_bit, const struct frame *frame)
 bool clients_behind(uint32_t proc);
 /* Clients whose stdin was held back may go on. */
 void clients_resume_input(uint32_t proc);
+bool clients_connected(void);
 /* Writes out what is queued; true when something is left. */
 bool clients_flush(void);
 /* What must know when a client is gone (answers under way), and where stdin of a guest's process goes. */

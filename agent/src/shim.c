@@ -79,13 +79,14 @@ static void leave(struct timer *timer)
 	shim_check_idle();
 }
 
-/* Asked to end, it goes when everything ended; otherwise also every exit must have been taken note of (RELEASE). */
+/* Asked to end, it goes when everything ended; otherwise also the init's exit must have been taken note of (RELEASE). What ran beside it
+ * ended with it, and a daemon that came after the one that started it may not know of it. */
 void shim_check_idle(void)
 {
 	if (!started_something || vm_running())
 		return;
 	for (struct proc *proc = proc_first(); proc; proc = proc->next)
-		if (proc->starting || proc->cleanup_pid || proc->state == PROC_RUNNING || (proc->state == PROC_EXITED && !shutting_down))
+		if (proc->starting || proc->cleanup_pid || proc->state == PROC_RUNNING || (proc->state == PROC_EXITED && proc->init && !shutting_down))
 			return;
 	if (clients_flush() && !leave_timer.due_ms && !leaving) {
 		/* Slow clients get the rest, for a while. */
@@ -182,10 +183,12 @@ static void accept_client(struct watch *watch, uint32_t events)
 	(void)events;
 	int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	struct client *client = fd >= 0 ? client_accept(fd, on_request) : NULL;
-	if (client && awaits_keeper) {
+	if (!client)
+		return;
+	loop_disarm(&lonely_timer);
+	if (awaits_keeper) {
 		awaits_keeper = false;
 		keeper = client;
-		loop_disarm(&lonely_timer);
 	}
 }
 
@@ -207,6 +210,8 @@ static void client_left(const struct client *client)
 	vm_client_left(client);
 	if (client == keeper)
 		shut_down(0);
+	else if (!started_something && !clients_connected())
+		loop_arm(&lonely_timer, LONELY_MS);
 }
 
 static bool is_socket(int fd)
@@ -250,8 +255,8 @@ int shim_main(const char *directory, bool ephemeral)
 	client_gone = client_left;
 	awaits_keeper = ephemeral;
 	lonely_timer.expired = give_up_waiting;
-	if (ephemeral)
-		loop_arm(&lonely_timer, LONELY_MS);
+	/* Whoever had it started may be dead: nobody else knows of it. */
+	loop_arm(&lonely_timer, LONELY_MS);
 	loop_run();
 	clients_flush();
 	shim_unlisten(directory);

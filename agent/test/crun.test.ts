@@ -99,6 +99,20 @@ test('execs end with their init', options, async () => {
   assert.equal((await exec.exit).exitCode, 137);
 });
 
+test('an exec that nobody took note of does not keep the shim of a container that was released', options, async () => {
+  await using crun = await CrunFixture.start();
+  const ended = once(crun.shim.process, 'exit');
+  const init = await crun.shim.attach(1);
+  await crun.run(['sh', '-c', 'while :; do sleep 1; done']);
+  const exec = await crun.shim.attach(2);
+  await crun.exec(2, ['true']);
+  await exec.exit;
+  await crun.shim.request(FrameType.SIGNAL, new FieldsBuilder().add(Tag.SIGNAL, 9), 1);
+  await init.exit;
+  await crun.shim.request(FrameType.RELEASE, undefined, 1);
+  assert.deepEqual(await ended, [0, null]);
+});
+
 test('the output of a terminal is complete when the process ends at once', options, async () => {
   await using crun = await CrunFixture.start();
   const client = await crun.shim.attach(1);

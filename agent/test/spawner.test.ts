@@ -61,12 +61,22 @@ void test('an ephemeral shim ends with its first client', () =>
     await until(() => !existsSync(`/proc/${String(pid)}`), 'the end of the shim');
   }));
 
-void test('an ephemeral shim that nobody connects to ends', { timeout: 60_000 }, () =>
+for (const ephemeral of [true, false])
+  void test(`${ephemeral ? 'an ephemeral' : 'a'} shim that nobody connects to ends`, { timeout: 60_000 }, () =>
+    inDirectory(async (directory) => {
+      await spawnShim(agentPath, directory, ephemeral);
+      const socket = join(directory, 'shim.sock');
+      assert.ok(existsSync(socket));
+      await until(() => !existsSync(socket), 'the end of the shim');
+    }),
+  );
+
+void test('a shim whose client left before anything was started in it ends', { timeout: 60_000 }, () =>
   inDirectory(async (directory) => {
-    await spawnShim(agentPath, directory, true);
-    const socket = join(directory, 'shim.sock');
-    assert.ok(existsSync(socket));
-    await until(() => !existsSync(socket), 'the end of the shim');
+    const shim = await Shim.spawn(agentPath, directory);
+    const pid = await shim.pid();
+    shim.disconnect();
+    await until(() => !existsSync(`/proc/${String(pid)}`), 'the end of the shim');
   }),
 );
 
