@@ -19,9 +19,12 @@ function inspectImage(image: ImageRecord, minor: number): object {
     Parent: '',
     Comment: image.comment,
     Created: image.created,
+    // Docker left these out in 1.45. docker-compose 1, which asks in the newest version that there is, cannot make a container anew without.
+    Container: '',
+    ContainerConfig: describeConfig({}),
     DockerVersion: '',
     Author: image.author,
-    Config: describeImageConfig(image),
+    Config: describeConfig(image.config),
     Architecture: image.architecture === '' ? goArchitecture() : image.architecture,
     ...(image.variant !== '' && { Variant: image.variant }),
     Os: image.os === '' ? 'linux' : image.os,
@@ -33,7 +36,7 @@ function inspectImage(image: ImageRecord, minor: number): object {
   };
 }
 
-function describeImageConfig({ config }: ImageRecord): object {
+function describeConfig(config: ImageRecord['config']): object {
   return {
     Hostname: '',
     Domainname: '',
