@@ -170,6 +170,14 @@ test('a rule alone decides as libseccomp has it', () => {
   );
 });
 
+/** All that `later` asks for `earlier` asks for first, with another action: it would never be reached. */
+function isTakenBy([does, args]: [string, OciArgument[]], [does2, args2]: [string, OciArgument[]]): boolean {
+  const sorted = (of: OciArgument[]): string[] =>
+    of.toSorted((left, right) => left.index - right.index).map(({ index, value }) => `${String(index)}=${String(value)}`);
+  const long = sorted(args);
+  return does !== does2 && sorted(args2).every((one, at) => long[at] === one);
+}
+
 test('of several equalities over one call the one is asked first that libseccomp asks first; a contradiction is refused as there', () => {
   const args = fc.uniqueArray(conditions(['SCMP_CMP_EQ'], 3), { selector: ({ index }) => index, minLength: 1, maxLength: 3 });
   const rule = fc.tuple(fc.constantFrom('SCMP_ACT_ALLOW', 'SCMP_ACT_TRAP', 'SCMP_ACT_KILL_PROCESS'), args);
@@ -187,10 +195,20 @@ test('of several equalities over one call the one is asked first that libseccomp
           }),
         );
       if (reference === undefined) return assert.throws(compile, { code: 'invalid', message: /different actions/ });
+      let program: Buffer;
+      try {
+        program = compile();
+      } catch (error) {
+        // libseccomp refuses it or not by what else is in its tree; here it always is.
+        assert.match(String(error), /different actions/);
+        assert.ok(rules.some((later, index) => rules.slice(0, index).some((earlier) => isTakenBy(earlier, later))));
+        return undefined;
+      }
       for (const call of tried) {
         const data = { number: 0, architecture: X86_64, args: call };
-        assert.equal(interpret(compile(), data), interpret(reference, data), call.join());
+        assert.equal(interpret(program, data), interpret(reference, data), call.join());
       }
+      return undefined;
     }),
     { numRuns: 300 },
   );
