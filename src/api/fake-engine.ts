@@ -31,7 +31,7 @@ import type {
 import { FakeVolumes } from './fake-volumes.ts';
 import type { ContainerRecord, ExecRecord, VmRecord } from '../engine/record.ts';
 import { type Family, gauge } from '../metrics/family.ts';
-import type { ImageDisk, ImageRecord, Images, Progress } from '../images/api.ts';
+import type { ImageDisk, ImageRecord, Images, Progress, PullOptions } from '../images/api.ts';
 
 const NOTHING: StatsSample = { time: undefined, figures: undefined, machine: undefined };
 
@@ -545,6 +545,7 @@ export class FakeImages implements Images {
     const record: ImageRecord = {
       id: `sha256:${createHash('sha256').update(reference).digest('hex')}`,
       references: [reference],
+      digests: [],
       config: { Cmd: ['echo', 'default'], Env: ['PATH=/bin'] },
       created: '2026-01-02T03:04:05Z',
       author: '',
@@ -568,6 +569,13 @@ export class FakeImages implements Images {
     if (this.received < 100) throw invalid('invalid tar header');
     this.add('loaded:1');
     yield { stream: 'Loaded image: loaded:1\n' };
+  }
+
+  async *pull({ reference }: PullOptions): AsyncIterable<Progress> {
+    if (reference.startsWith('absent')) throw notFound(`manifest for ${reference} not found: manifest unknown`);
+    yield { status: `Pulling from ${reference}`, id: 'latest' };
+    this.add(reference);
+    yield { status: `Status: Downloaded newer image for ${reference}` };
   }
 
   async import(archive: Readable, options: { reference?: string; message?: string; changes: readonly string[] }): Promise<ImageRecord> {

@@ -13,6 +13,7 @@ function image(config: ImageConfig): ImageRecord {
   return {
     id: 'sha256:1',
     references: ['base:latest'],
+    digests: [],
     config,
     created: '2026-01-01T00:00:00Z',
     author: '',

@@ -39,6 +39,7 @@ export interface ImageHistory {
 export interface ImageRecord {
   readonly id: string; // sha256:… of the configuration
   readonly references: readonly string[]; // repository:tag
+  readonly digests: readonly string[]; // repository@digest, of manifests that came from registries
   readonly config: ImageConfig;
   readonly created: string; // RFC 3339, as the configuration says
   readonly author: string;
@@ -67,9 +68,20 @@ export interface ImageDisk {
   readonly bytes: number;
 }
 
+export interface PullOptions {
+  readonly reference: string;
+  /** `os[/architecture[/variant]]`; this machine's where undefined. */
+  readonly platform?: string | undefined;
+  readonly credentials?: { readonly username: string; readonly password: string } | undefined;
+  /** Ends the pull; its parts are gone then. */
+  readonly signal: AbortSignal;
+}
+
 export interface Images {
   /** A `docker save` or OCI layout archive, gzip, zstd or plain; yields progress, the last lines say "Loaded image: …". */
   load(archive: Readable): AsyncIterable<Progress>;
+  /** From a registry. Nothing is visible before all of it is verified; the first line comes when the manifest is there. */
+  pull(options: PullOptions): AsyncIterable<Progress>;
   /** One layer from a root filesystem's tar (gzip, zstd, plain). */
   import(archive: Readable, options: { reference?: string; message?: string; changes: readonly string[] }): Promise<ImageRecord>;
   /** A `docker save` archive of these references or ids (OCI layout and manifest.json both). */

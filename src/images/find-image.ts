@@ -11,7 +11,13 @@ const wholeHex = /^[0-9a-f]{64}$/;
 export function findImage(images: ImageTable, text: string, options: { retained: boolean }): ImageRecord | undefined {
   if (isDigest(text) || wholeHex.test(text)) return images.byId(isDigest(text) ? text : `sha256:${text}`, options);
   if (/^sha256:[0-9a-f]+$/.test(text)) return images.byPrefix(text);
-  return images.byName(familiarString(withDefaultTag(parseReference(text)))) ?? images.byPrefix(text);
+  return images.byName(storedName(text)) ?? images.byPrefix(text);
+}
+
+/** As the table has it. Beside a digest a tag says nothing. */
+export function storedName(text: string): string {
+  const { domain, path, tag, digest } = withDefaultTag(parseReference(text));
+  return familiarString({ domain, path, ...(digest === undefined ? tag !== undefined && { tag } : { digest }) });
 }
 
 export function noSuchImage(text: string): AbodeError {

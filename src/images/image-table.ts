@@ -8,6 +8,7 @@ import { digestOf } from './digest.ts';
 export interface NewImage {
   /** The configuration's JSON, byte for byte. */
   readonly configuration: string;
+  /** With a tag, or a registry's digest. */
   readonly references: readonly string[];
 }
 
@@ -104,12 +105,13 @@ export class ImageTable {
   #record(row: Row): ImageRecord {
     const id = textOf(row, 'id');
     const parsed = parseConfiguration(textOf(row, 'config'));
-    const references = this.#database
+    const names = this.#database
       .all('SELECT name FROM image_reference WHERE image = ? ORDER BY name', id)
       .map((found) => textOf(found, 'name'));
     return {
       id,
-      references,
+      references: names.filter((name) => !name.includes('@')),
+      digests: names.filter((name) => name.includes('@')),
       ...parsed,
       size: Number(row['size']),
       layerSizes: parsed.chainIds.map((chain) => this.#layerSize(chain)),

@@ -73,6 +73,10 @@ export class LayerStore {
     };
   }
 
+  has(chain: string): boolean {
+    return this.#whole(chain) !== undefined;
+  }
+
   /** Adds a layer, or finds that it is there: then its bytes are not read. It stays at least as long as the lease. */
   async add(layer: NewLayer): Promise<Layer> {
     if (layer.expected === undefined) return await this.#ingest(layer);

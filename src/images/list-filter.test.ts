@@ -7,6 +7,7 @@ const image = (id: string, created: string, references: string[], Labels: Record
   id,
   created,
   references,
+  digests: [],
   config: { Labels },
   author: '',
   comment: '',

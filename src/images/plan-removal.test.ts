@@ -3,9 +3,11 @@ import { test } from 'node:test';
 import { type Removal, type RemovalRequest, planRemoval } from './plan-removal.ts';
 
 const id = `sha256:def0${'1'.repeat(60)}`;
-const one = { id, references: ['x:latest'] };
-const two = { id, references: ['x:latest', 'y:1'] };
-const none = { id, references: [] };
+const one = { id, references: ['x:latest'], digests: [] };
+const two = { id, references: ['x:latest', 'y:1'], digests: [] };
+const none = { id, references: [], digests: [] };
+const pulled = { id, references: ['h:5/x:1'], digests: ['h:5/x@sha256:aa'] };
+const both = { id, references: ['x:1', 'y:1'], digests: ['x@sha256:aa'] };
 const stopped = { id: `abc${'0'.repeat(61)}`, running: false };
 const running = { ...stopped, running: true };
 
@@ -21,6 +23,21 @@ const cases: readonly (readonly [string, RemovalRequest, Removal])[] = [
     'a name, the only one',
     { given: 'x', image: one, force: false, user: undefined },
     { kind: 'delete', names: ['x:latest'], retain: false },
+  ],
+  [
+    'the only name of a pulled image',
+    { given: 'h:5/x:1', image: pulled, force: false, user: undefined },
+    { kind: 'delete', names: ['h:5/x:1', 'h:5/x@sha256:aa'], retain: false },
+  ],
+  [
+    'the id of a pulled image',
+    { given: id, image: pulled, force: false, user: undefined },
+    { kind: 'delete', names: ['h:5/x:1', 'h:5/x@sha256:aa'], retain: false },
+  ],
+  [
+    'the last name in a repository with a digest, of two',
+    { given: 'x:1', image: both, force: false, user: undefined },
+    { kind: 'untag', names: ['x:1', 'x@sha256:aa'] },
   ],
   ['a name of two', { given: 'y:1', image: two, force: false, user: running }, { kind: 'untag', names: ['y:1'] }],
   [

@@ -1,12 +1,12 @@
 /** What `docker rmi` does, decided from plain data: daemon/images/image_delete.go is the model, messages included. */
 import type { ImageRecord } from './api.ts';
 import { hexOf } from './digest.ts';
-import { familiarString, parseReference, withDefaultTag } from './reference.ts';
+import { storedName } from './find-image.ts';
 
 export interface RemovalRequest {
   /** As the user wrote it. */
   readonly given: string;
-  readonly image: Pick<ImageRecord, 'id' | 'references'>;
+  readonly image: Pick<ImageRecord, 'id' | 'references' | 'digests'>;
   readonly force: boolean;
   readonly user: { readonly id: string; readonly running: boolean } | undefined;
 }
@@ -20,15 +20,17 @@ const SHORT = 12;
 
 export function planRemoval({ given, image, force, user }: RemovalRequest): Removal {
   const short = hexOf(image.id).slice(0, SHORT);
-  const single = image.references.length <= 1;
+  const byId = isIdPrefix(image.id, given);
+  const all = [...image.references, ...image.digests];
+  const names = namesUntagged(image, byId ? all[0] : storedName(given));
+  const single = all.every((name) => names.includes(name));
   const retain = user !== undefined;
-  if (!isIdPrefix(image.id, given)) {
+  if (!byId) {
     if (!force && single && user !== undefined) {
       return conflict(
         `unable to remove repository reference ${JSON.stringify(given)} (must force) - container ${user.id.slice(0, SHORT)} is using its referenced image ${short}`,
       );
     }
-    const names = [familiarString(withDefaultTag(parseReference(given)))];
     // A running container keeps the image, without a name.
     return single && user?.running !== true ? { kind: 'delete', names, retain } : { kind: 'untag', names };
   }
@@ -37,7 +39,20 @@ export function planRemoval({ given, image, force, user }: RemovalRequest): Remo
   if (!force && !single) return conflict(`unable to delete ${short} (must be forced) - image is referenced in multiple repositories`);
   if (!force && user !== undefined)
     return conflict(`unable to delete ${short} (must be forced) - image is being used by stopped container ${user.id.slice(0, SHORT)}`);
-  return { kind: 'delete', names: image.references, retain };
+  return { kind: 'delete', names: all, retain };
+}
+
+/** With a repository's last tag its digests go. */
+function namesUntagged({ references, digests }: RemovalRequest['image'], name: string | undefined): string[] {
+  if (name === undefined) return [];
+  if (name.includes('@')) return [name];
+  const repository = repositoryOf(name);
+  if (references.some((other) => other !== name && repositoryOf(other) === repository)) return [name];
+  return [name, ...digests.filter((digest) => repositoryOf(digest) === repository)];
+}
+
+function repositoryOf(name: string): string {
+  return name.includes('@') ? name.slice(0, name.indexOf('@')) : name.slice(0, name.lastIndexOf(':'));
 }
 
 function conflict(reason: string): Removal {

@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Log } from '../base/log.ts';
 import type { Database } from '../state/database.ts';
-import type { ImageDisk, ImageRecord, Images, Progress } from './api.ts';
+import type { ImageDisk, ImageRecord, Images, Progress, PullOptions } from './api.ts';
 import { ensureBaseImage } from './base-image.ts';
 import { DiskStore } from './disk.ts';
 import { findImage, noSuchImage } from './find-image.ts';
@@ -12,6 +12,7 @@ import { LayerStore } from './layer-store.ts';
 import { filterImages } from './list-filter.ts';
 import { type StoreParts, loadArchive } from './load.ts';
 import { ImagePaths } from './paths.ts';
+import { pullImage } from './pull.ts';
 import { familiarString, withTag } from './reference.ts';
 import { removeImage } from './remove.ts';
 import { saveImages } from './save.ts';
@@ -55,6 +56,10 @@ export class ImageStore implements Images {
       maxBytes: maxArchiveBytes,
       maxEntries: maxArchiveEntries,
     });
+  }
+
+  pull(options: PullOptions): AsyncIterable<Progress> {
+    return pullImage(this.#parts, options);
   }
 
   import(archive: Readable, options: ImportOptions): Promise<ImageRecord> {

@@ -1,4 +1,4 @@
-/** `docker import`; what `docker pull` would do goes the same way in Docker's API. */
+/** `docker import`, and `docker pull`, which goes the same way in Docker's API. */
 import Type from 'typebox';
 import { AbodeError, invalid } from '../../base/errors.ts';
 import { discardBody } from '../body.ts';
@@ -6,6 +6,7 @@ import type { Api, ApiContext } from '../context.ts';
 import { omitUndefined } from '../omit-undefined.ts';
 import { all, first, Parameter } from '../query.ts';
 import { announceImage } from './announce.ts';
+import { pullImage } from './pull.ts';
 import { joinTag } from './reference.ts';
 
 export function routeImageCreate(api: Api, context: ApiContext): void {
@@ -23,8 +24,10 @@ export function routeImageCreate(api: Api, context: ApiContext): void {
     const { query } = request;
     try {
       const source = first(query.fromSrc);
-      if (first(query.fromImage) !== undefined) {
-        throw new AbodeError('not-implemented', 'pull is not available in this version: load or import the image');
+      const name = first(query.fromImage);
+      if (name !== undefined) {
+        await pullImage(request, reply, context, { name, tag: first(query.tag), platform: first(query.platform) });
+        return reply;
       }
       if (source === undefined) throw invalid('either fromImage or fromSrc must be given');
       if (source !== '-')

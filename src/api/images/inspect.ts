@@ -15,7 +15,7 @@ function inspectImage(image: ImageRecord, minor: number): object {
   return {
     Id: image.id,
     RepoTags: image.references,
-    RepoDigests: [],
+    RepoDigests: image.digests,
     Parent: '',
     Comment: image.comment,
     Created: image.created,

@@ -8,7 +8,7 @@ export function summariseImage(image: ImageRecord, apiMinor: number): object {
     Id: image.id,
     Labels: image.config.Labels ?? null,
     ParentId: '',
-    RepoDigests: [],
+    RepoDigests: image.digests,
     RepoTags: image.references,
     SharedSize: -1,
     Size: image.size,
